@@ -1,0 +1,261 @@
+"""The frozen, validated nouns that pass between steps.
+
+Small by design: weights and data move by URI and digest, never by value. Every noun survives a
+round trip through JSON, since Prefect stores them so.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+
+class Noun(BaseModel):
+    """Frozen and keyword-only; an unknown field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+class Artifact(Noun):
+    """A folder in the storage: where it is, and what its content must hash to."""
+
+    uri: str = Field(description="Relative to the storage root.")
+    digest: str
+    size_bytes: int
+
+
+class Split(Noun):
+    """One split of a data set, described."""
+
+    rows: int
+    label_counts: tuple[int, ...] = Field(description="Rows of each label, in label order.")
+    length_histogram: tuple[int, ...] = Field(
+        description="Rows by whitespace words: 1-4, 5-8, 9-16, 17-32, 33-64, 65-128, more."
+    )
+
+
+class Dataset(Noun):
+    """Rows prepared for training: Parquet files ``train``, ``validation``, ``test``.
+
+    Columns: ``text``, ``text_pair`` (where the rows are pairs) and ``label`` (an index into
+    ``label_names``).
+    """
+
+    name: str
+    source: str
+    artifact: Artifact
+    label_names: tuple[str, ...]
+    is_pair: bool
+    train: Split
+    validation: Split
+    test: Split
+    leaked_rows_removed: int = Field(
+        description="Train rows dropped since their text also stands in validation or test."
+    )
+    validation_made_from_train: bool
+    test_made_from_train: bool
+
+    @property
+    def digest(self) -> str:
+        """The content's digest."""
+        return self.artifact.digest
+
+
+class Epoch(Noun):
+    """What one epoch of training showed."""
+
+    epoch: float
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+Role = Literal["teacher", "student", "control", "champion"]
+Precision = Literal["fp32", "int8"]
+RuntimeName = Literal["pytorch", "onnxruntime"]
+
+
+class Checkpoint(Noun):
+    """Trained weights in the Transformers layout (safetensors, tokenizer beside them)."""
+
+    name: str
+    role: Role
+    artifact: Artifact
+    seed: int
+    parameters: int
+    label_names: tuple[str, ...]
+    max_length: int = Field(description="Longest input in tokens; longer ones are truncated.")
+    parent_digest: str | None = Field(description="Digest of the checkpoint it starts from.")
+    history: tuple[Epoch, ...]
+    best_epoch: float
+    training_seconds: float
+    tracking_run_id: str | None = Field(description="MLflow run that trained it.")
+
+    @property
+    def digest(self) -> str:
+        """The content's digest."""
+        return self.artifact.digest
+
+
+class SoftLabels(Noun):
+    """A teacher's logits over a data set, found by the content of the texts."""
+
+    artifact: Artifact
+    teacher_digest: str
+    dataset_digest: str
+    rows: int
+    classes: int
+
+
+class Parity(Noun):
+    """How far an exported graph is from the model it came from, on real text."""
+
+    against: str = Field(description="Name of the reference.")
+    rows: int
+    max_abs_logit_difference: float
+    mean_abs_logit_difference: float
+    mean_kl: float
+    label_flip_rate: float
+    shapes: tuple[tuple[int, int], ...] = Field(description="(batch, tokens) pairs compared.")
+
+
+class Candidate(Noun):
+    """A model in the form in which it would run: a folder that a runtime opens.
+
+    The folder holds ``candidate.json`` (label names, max length), ``tokenizer.json``, and either
+    ``model.onnx`` or a Transformers checkpoint.
+    """
+
+    name: str = Field(description="Unique in a run, such as 'two-layers int8'.")
+    role: Role
+    runtime: RuntimeName
+    precision: Precision
+    artifact: Artifact
+    size_bytes: int = Field(description="The model file alone, without the tokenizer.")
+    checkpoint_name: str
+    checkpoint_digest: str
+    parent_digest: str | None = Field(
+        description="Digest of the candidate it was made from: int8 from fp32."
+    )
+    label_names: tuple[str, ...]
+    fused_operators: dict[str, int] = Field(default_factory=dict)
+    parity: Parity | None = None
+    parity_failure: str | None = Field(
+        default=None, description="Why the graph must not be promoted: which step broke it."
+    )
+
+    @property
+    def digest(self) -> str:
+        """The content's digest."""
+        return self.artifact.digest
+
+
+class Quality(Noun):
+    """A candidate's predictions over the full test split."""
+
+    candidate_name: str
+    candidate_digest: str
+    dataset_digest: str
+    accuracy: float
+    macro_f1: float
+    rows: int
+    predictions: tuple[int, ...] = Field(description="Predicted label index of each test row.")
+    labels: tuple[int, ...]
+
+
+class Gain(Noun):
+    """What distillation brought over the control: the same student, hard labels only."""
+
+    student_name: str
+    student_accuracies: tuple[float, ...] = Field(description="One a seed.")
+    control_accuracies: tuple[float, ...]
+    mean_gain: float
+    interval_low: float
+    interval_high: float
+    method: Literal["paired bootstrap over test rows", "paired t over seeds"]
+
+
+class Fingerprint(Noun):
+    """The hardware and builds a measurement belongs to; different ones are never ranked."""
+
+    cpu_model: str
+    cpu_count: int
+    cpu_flags: tuple[str, ...]
+    memory_bytes: int
+    os: str
+    python: str
+    runtimes: dict[str, str] = Field(description="Package → version.")
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def digest(self) -> str:
+        """Short identity of the place, without the versions of what was measured."""
+        from distillery import digests
+
+        place = self.model_dump(mode="json", exclude={"digest"})
+        return digests.of_json(place)[:12]
+
+
+class Scenario(Noun):
+    """How a candidate is asked during a benchmark."""
+
+    requests: int = Field(default=500, ge=100, le=100_000, description="Single requests, timed.")
+    offline_batch_size: int = Field(default=32, ge=1, le=1024, description="Texts per batch.")
+    offline_batches: int = Field(default=12, ge=3, le=1000, description="Batches, timed.")
+    rounds: int = Field(
+        default=10, ge=2, le=1000, description="Interleaved rounds, engines in random order."
+    )
+    seed: int = 0
+
+
+class Measurement(Noun):
+    """One candidate, measured on one target in one scenario. Raw samples are kept."""
+
+    candidate_name: str
+    candidate_digest: str
+    target: str
+    fingerprint: Fingerprint
+    threads: int
+    latencies_ms: tuple[float, ...] = Field(description="End to end, one request at a time.")
+    model_latencies_ms: tuple[float, ...] = Field(description="Without tokenization.")
+    offline_rows_per_second: tuple[float, ...] = Field(description="One a timed batch.")
+    load_ms: float
+    first_prediction_ms: float
+    peak_memory_bytes: int
+    warmup_requests: int
+    steal_share: float = Field(description="Share of CPU time taken by the hypervisor.")
+
+
+class Ruling(Noun):
+    """What the judge said about one candidate."""
+
+    candidate_name: str
+    candidate_digest: str
+    eligible: bool = Field(description="Controls and references are never promoted.")
+    passed: bool
+    reasons: tuple[str, ...]
+
+
+class Verdict(Noun):
+    """The winner and why; each loser and why."""
+
+    winner_name: str | None
+    winner_digest: str | None
+    champion_unchanged: bool
+    summary: str
+    rulings: tuple[Ruling, ...]
+
+    @property
+    def promoted(self) -> bool:
+        """Whether some model passed: a new champion, or the reigning one confirmed."""
+        return self.winner_digest is not None
+
+
+class RegisteredVersion(Noun):
+    """A version in the model registry."""
+
+    model: str
+    version: str
+    uri: str
+    candidate_name: str
+    candidate_digest: str
+    aliases: tuple[str, ...] = ()

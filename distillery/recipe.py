@@ -1,0 +1,153 @@
+"""The recipe: everything a run needs to know, as one frozen, validated value.
+
+Its schema makes the form in the Prefect UI. Building one touches nothing: no file, no network,
+no environment. Importing this module loads neither torch nor transformers.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from distillery.nouns import Noun, Precision, Scenario
+from distillery.students.from_layers import FromLayers
+from distillery.teachers.classifier import Classifier
+from distillery.teachers.from_scratch import FromScratch
+from distillery.teachers.pretrained import Pretrained
+
+# one line lists each way to come by a teacher, and each student
+AnyTeacher = Annotated[Pretrained | FromScratch | Classifier, Field(discriminator="kind")]
+AnyStudent = FromLayers
+
+
+class Data(Noun):
+    """Which rows to learn from, and which columns matter."""
+
+    source: str = Field(
+        min_length=1,
+        title="Source",
+        description="A data set's hub name, or a local folder or file (Parquet, CSV, JSON Lines).",
+    )
+    config: str | None = Field(
+        default=None, title="Hub configuration", description="Such as 'plus' for clinc/clinc_oos."
+    )
+    text: str = Field(default="text", title="Text column")
+    text_pair: str | None = Field(
+        default=None, title="Second text column", description="For sentence pairs."
+    )
+    label: str = Field(default="label", title="Label column")
+    train_split: str = Field(default="train", title="Training split")
+    validation_split: str = Field(
+        default="validation",
+        title="Validation split",
+        description="Made from the training rows, stratified, where there is none.",
+    )
+    test_split: str = Field(
+        default="test",
+        title="Test split",
+        description="Made from the training rows, stratified, where there is none.",
+    )
+    validation_fraction: float = Field(default=0.1, gt=0, lt=0.5, title="Validation share")
+    test_fraction: float = Field(default=0.2, gt=0, lt=0.5, title="Test share")
+
+
+class Export(Noun):
+    """Which forms of each model to make, and how near they must stay."""
+
+    precisions: tuple[Precision, ...] = Field(
+        default=("fp32", "int8"), min_length=1, title="Precisions"
+    )
+    parity_rows: int = Field(default=256, ge=8, le=100_000, title="Rows compared")
+    fp32_max_abs_logit_difference: float = Field(
+        default=1e-3, gt=0, title="Largest |Δlogit| of fp32"
+    )
+    int8_max_label_flip_rate: float = Field(
+        default=0.05,
+        gt=0,
+        le=1,
+        title="Most label flips of int8",
+        description="Share of rows whose label int8 may change against fp32.",
+    )
+
+
+class Gates(Noun):
+    """The limits a model must pass to be promoted. Those left out do not limit."""
+
+    accuracy_kept_min: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        title="Accuracy kept",
+        description="Share of the teacher's test accuracy.",
+    )
+    accuracy_min: float | None = Field(default=None, gt=0, le=1, title="Accuracy")
+    latency_p95_ms_max: float | None = Field(
+        default=None, gt=0, title="p95 latency (ms)", description="End to end, one at a time."
+    )
+    size_bytes_max: int | None = Field(
+        default=None, gt=0, title="Size (bytes)", description="Of the model file."
+    )
+    speedup_min: float | None = Field(
+        default=None,
+        gt=0,
+        le=10_000,
+        title="Speed-up",
+        description="Median latency of the teacher in PyTorch ÷ the candidate's, end to end.",
+    )
+    prefer: Literal["latency", "size", "accuracy"] = Field(
+        default="latency", title="Among those that pass, prefer"
+    )
+
+
+class Recipe(Noun):
+    """One full run: data, teacher, students, and the limits the winner must pass."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$",
+        title="Name",
+        description="Names the MLflow experiment and, unless 'model' says otherwise, the model.",
+    )
+    description: str = Field(default="", title="Description")
+    model: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,60}$",
+        title="Registered model",
+        description="The name in the registry; the recipe's own name if left out.",
+    )
+    data: Data = Field(title="Data")
+    teacher: AnyTeacher = Field(title="Teacher")
+    students: tuple[AnyStudent, ...] = Field(min_length=1, max_length=50, title="Students")
+    control: bool = Field(
+        default=True,
+        title="Control",
+        description="Also train each student on hard labels, to show what distillation brought.",
+    )
+    seeds: tuple[int, ...] = Field(
+        default=(13,),
+        min_length=1,
+        max_length=50,
+        title="Seeds",
+        description="Each student is trained once a seed; the best on validation goes on.",
+    )
+    export: Export = Field(default=Export(), title="Export")
+    benchmark: Scenario = Field(default=Scenario(), title="Benchmark")
+    threads: int = Field(
+        default=0, ge=0, le=1024, title="Threads", description="0 means one a core."
+    )
+    gates: Gates = Field(default=Gates(), title="Gates")
+
+    @property
+    def registered_model(self) -> str:
+        """The model's name in the registry."""
+        return self.model or self.name
+
+    @model_validator(mode="after")
+    def _names_are_unique(self) -> "Recipe":
+        names = [student.name for student in self.students]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two students are named '{twice[0]}'; give each its own name")
+        if "teacher" in names:
+            raise ValueError("a student may not be named 'teacher'")
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError("a seed stands twice in seeds")
+        return self

@@ -1,0 +1,1 @@
+"""One self-contained page that tells what a run found."""

@@ -1,0 +1,112 @@
+"""What every engine is: real text in, logits out, tokenization included.
+
+Reaches neither torch nor distillery's nouns: this module is part of what is served and of what is
+sent to an instance.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+Text = str | tuple[str, str]
+"""One input: a text, or a pair of texts."""
+
+Encoded = Mapping[str, NDArray[np.int64]]
+"""Model inputs, each (B, S): input_ids, attention_mask, token_type_ids."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """``candidate.json``: what an engine must know of the folder it opens."""
+
+    name: str
+    label_names: tuple[str, ...]
+    max_length: int
+    is_pair: bool
+    pad_token_id: int
+
+    @classmethod
+    def read(cls, folder: Path) -> "Card":
+        """Raises ``ValueError`` with one clear line where the folder is no candidate."""
+        try:
+            fields = json.loads((folder / "candidate.json").read_text(encoding="utf-8"))
+            fields["label_names"] = tuple(fields["label_names"])
+            return cls(**fields)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise ValueError(f"{folder} is no candidate: candidate.json: {error}") from error
+
+    def write(self, folder: Path) -> None:
+        """Write ``candidate.json``; equal cards give equal bytes."""
+        text = json.dumps(self.__dict__, indent=1, sort_keys=True, ensure_ascii=False)
+        (folder / "candidate.json").write_text(text + "\n", encoding="utf-8")
+
+
+class TextEncoder:
+    """Tokenizes with the Rust tokenizer alone, padding to the longest row of the batch."""
+
+    def __init__(self, folder: Path, card: Card) -> None:
+        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._tokenizer.enable_truncation(card.max_length)
+        self._pad_token_id = card.pad_token_id
+
+    def __call__(self, texts: Sequence[Text]) -> Encoded:
+        """Int64 arrays, each (B, S)."""
+        if len(texts) == 1:  # the serving path: no batch call, no padding
+            text = texts[0]
+            one = (
+                self._tokenizer.encode(text)
+                if isinstance(text, str)
+                else self._tokenizer.encode(*text)
+            )
+            return self._arrays([one])
+        return self._arrays(self._tokenizer.encode_batch_fast(list(texts)))
+
+    def _arrays(self, rows: Sequence[Encoding]) -> Encoded:
+        length = max(len(row.ids) for row in rows)
+        ids = np.full((len(rows), length), self._pad_token_id, dtype=np.int64)
+        mask = np.zeros((len(rows), length), dtype=np.int64)
+        types = np.zeros((len(rows), length), dtype=np.int64)
+        for i, row in enumerate(rows):
+            used = len(row.ids)
+            ids[i, :used] = row.ids
+            mask[i, :used] = 1
+            types[i, :used] = row.type_ids
+        return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
+
+
+class Engine(ABC):
+    """Runs one candidate. Tokenization and model are separate calls, so both can be timed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.card = Card.read(folder)
+        self.encode = TextEncoder(folder, self.card)
+
+    @abstractmethod
+    def logits(self, encoded: Encoded) -> NDArray[np.float32]:
+        """(B, C), in the order of the card's label names."""
+
+    def predict(self, texts: Sequence[Text], batch_size: int = 32) -> NDArray[np.float32]:
+        """Logits (N, C) of any number of texts, batched by length."""
+        order = sorted(range(len(texts)), key=lambda i: _characters(texts[i]))
+        found = np.zeros((len(texts), len(self.card.label_names)), dtype=np.float32)
+        for start in range(0, len(order), batch_size):
+            rows = order[start : start + batch_size]
+            found[rows] = self.logits(self.encode([texts[i] for i in rows]))
+        return found
+
+
+def _characters(text: Text) -> int:
+    return len(text) if isinstance(text, str) else len(text[0]) + len(text[1])
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities along the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)

@@ -1,0 +1,29 @@
+"""ONNX Runtime on CPU."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from distillery.runtimes.base import Encoded, Engine
+
+
+class OnnxRuntimeCpu(Engine):
+    """Intra-op threads set, inter-op 1; the graph is already optimized, so loading is quick."""
+
+    def __init__(self, folder: Path, *, threads: int = 0) -> None:
+        super().__init__(folder)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads  # 0: one a core
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = onnxruntime.InferenceSession(
+            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
+        )
+        self._inputs = [node.name for node in self._session.get_inputs()]
+
+    def logits(self, encoded: Encoded) -> NDArray[np.float32]:
+        """(B, C)."""
+        (found,) = self._session.run(None, {name: encoded[name] for name in self._inputs})
+        return np.asarray(found, dtype=np.float32)

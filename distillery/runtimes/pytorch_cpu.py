@@ -1,0 +1,33 @@
+"""PyTorch, eager, on CPU: the reference that every speed-up is counted from."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModelForSequenceClassification
+
+from distillery.runtimes.base import Encoded, Engine
+
+
+class PyTorchCpu(Engine):
+    """A Transformers checkpoint with Transformers' own defaults (SDPA attention)."""
+
+    def __init__(self, folder: Path, *, threads: int = 0) -> None:
+        super().__init__(folder)
+        if threads:
+            torch.set_num_threads(threads)
+        self._model = AutoModelForSequenceClassification.from_pretrained(
+            folder, local_files_only=True
+        ).eval()
+        takes = self._model.forward.__code__.co_varnames
+        self._inputs = [
+            name for name in ("input_ids", "attention_mask", "token_type_ids") if name in takes
+        ]
+
+    @torch.inference_mode()
+    def logits(self, encoded: Encoded) -> NDArray[np.float32]:
+        """(B, C)."""
+        inputs = {name: torch.from_numpy(encoded[name]) for name in self._inputs}
+        found: NDArray[np.float32] = self._model(**inputs).logits.numpy()
+        return found

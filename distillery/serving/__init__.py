@@ -1,0 +1,1 @@
+"""What is registered is what is served."""

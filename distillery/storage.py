@@ -1,0 +1,109 @@
+"""The only door to artifacts: folders, found by the digest of their content.
+
+Everything of a project lies under one root (``DISTILLERY_STORAGE``, default ``.distillery``):
+
+    artifacts/<kind>/<digest>/   what the steps made
+    results/                     the steps' nouns, kept by Prefect
+    work/<step key>/             unfinished trainings, resumed after a crash
+    mlflow.db  mlartifacts/      the tracking store, unless MLFLOW_TRACKING_URI says otherwise
+    reports/<flow run>/          one page a run
+"""
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from distillery import digests
+from distillery.errors import DamagedArtifactError, UserError
+from distillery.nouns import Artifact
+
+log = logging.getLogger(__name__)
+
+_DIGEST_LENGTH = 24
+
+
+def root() -> Path:
+    """The storage root, absolute. Nothing is made yet."""
+    return Path(os.environ.get("DISTILLERY_STORAGE", ".distillery")).expanduser().absolute()
+
+
+def ready() -> Path:
+    """The storage root, made where it is missing.
+
+    Raises ``UserError`` where it cannot be written.
+    """
+    folder = root()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"cannot write to the storage folder {folder}: {error.strerror}; "
+            "set DISTILLERY_STORAGE to a folder you may write"
+        ) from error
+    return folder
+
+
+def work(key: str) -> Path:
+    """A folder for what one unfinished step may resume from."""
+    folder = root() / "work" / key
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """A folder to fill, on the storage's own disk, gone afterwards unless ``put`` took it."""
+    parent = root() / "work"
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=parent, prefix="new-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def put(folder: Path, kind: str) -> Artifact:
+    """Move a finished folder in; equal content is kept once. Atomic: a rename on one disk."""
+    digest = digests.of_folder(folder)
+    size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    artifact = Artifact(
+        uri=f"artifacts/{kind}/{digest[:_DIGEST_LENGTH]}", digest=digest, size_bytes=size_bytes
+    )
+    if is_intact(artifact):
+        return artifact
+    place = root() / artifact.uri
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if place.exists():  # damaged: is_intact said so
+        log.warning("replacing the damaged artifact %s", artifact.uri)
+        shutil.rmtree(place)
+    folder.chmod(0o755)
+    try:
+        folder.rename(place)
+    except OSError:
+        if not is_intact(artifact):  # not merely another run that was quicker
+            raise
+    return artifact
+
+
+def is_intact(artifact: Artifact) -> bool:
+    """Whether the content is there and hashes to its digest."""
+    place = root() / artifact.uri
+    return place.is_dir() and digests.of_folder(place) == artifact.digest
+
+
+def fetch(artifact: Artifact) -> Path:
+    """The local folder of an artifact, verified.
+
+    Raises ``DamagedArtifactError`` where its content is not what the digest says.
+    """
+    if not is_intact(artifact):
+        raise DamagedArtifactError(
+            f"the artifact {root() / artifact.uri} is damaged or missing; run again to make it anew"
+        )
+    return root() / artifact.uri

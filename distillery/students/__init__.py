@@ -1,0 +1,1 @@
+"""One file, one student architecture and how it starts from its teacher."""

@@ -1,0 +1,48 @@
+"""What every student is."""
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from distillery.nouns import Noun
+from distillery.objectives.hard_labels import HardLabels
+from distillery.objectives.soft_targets import SoftTargets
+from distillery.teachers.base import LoadedModel
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+# one line lists each loss a student can learn by
+TaskObjective = Annotated[SoftTargets | HardLabels, Field(discriminator="objective")]
+
+
+class Student(Noun, ABC):
+    """A small model, how it starts, and the stages it learns in."""
+
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,40}$",
+        title="Name",
+        description="Lower-case letters, digits and hyphens; unique in the recipe.",
+    )
+    task: tuple[TaskObjective, ...] = Field(
+        default=(SoftTargets(),),
+        min_length=1,
+        title="Task distillation",
+        description="Stages, one after the other.",
+    )
+
+    @abstractmethod
+    def config(self, teacher: "PretrainedConfig") -> "PretrainedConfig":
+        """The student's architecture, given its teacher's.
+
+        Raises ``UserError`` where this student cannot be made from that teacher.
+        """
+
+    @abstractmethod
+    def build(self, teacher: LoadedModel) -> LoadedModel:
+        """The student before its first step, with what it takes over from its teacher."""
+
+    def control_stages(self) -> tuple[HardLabels, ...]:
+        """The same trainings on hard labels: what the student learns without a teacher."""
+        return tuple(HardLabels(training=stage.training) for stage in self.task)

@@ -1,0 +1,80 @@
+"""A transformer made from chosen layers of its teacher (DistilBERT's start, Sanh et al. 2019, §3).
+
+Embeddings, pooler and classification head are copied too, so that the student starts as its
+teacher with layers left out. DistilBERT drops pooler and token-type embeddings; they are kept
+here, since sentence pairs need the latter and a copied head needs the former.
+"""
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from distillery.errors import UserError
+from distillery.students.base import Student
+from distillery.teachers.base import LoadedModel
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
+
+
+class FromLayers(Student):
+    """Keeps the teacher's width, heads and vocabulary; fewer layers."""
+
+    kind: Literal["from_layers"] = "from_layers"
+    layers: tuple[int, ...] = Field(
+        min_length=1,
+        title="Teacher layers",
+        description="Which teacher layers to copy, from 0; [0, 5] makes a 2-layer student.",
+    )
+
+    def config(self, teacher: "PretrainedConfig") -> "PretrainedConfig":
+        """The teacher's, with as many layers as were chosen."""
+        depth = teacher.num_hidden_layers
+        outside = [layer for layer in self.layers if not 0 <= layer < depth]
+        if outside:
+            raise UserError(
+                f"student '{self.name}': teacher layer {outside[0]} is out of range; the teacher "
+                f"has {depth} layers, so choose from 0 to {depth - 1}"
+            )
+        config = deepcopy(teacher)
+        config.num_hidden_layers = len(self.layers)
+        return config
+
+    def build(self, teacher: LoadedModel) -> LoadedModel:
+        """Copies every weight whose layer was chosen, renumbered."""
+        from transformers import AutoModelForSequenceClassification
+
+        config = self.config(teacher.model.config)
+        student = AutoModelForSequenceClassification.from_config(config)
+        # 'bert.encoder.layer.5.attention…' → prefix 'bert.encoder.layer.'
+        prefix = _layer_prefix(teacher.model.state_dict(), teacher.model.config.num_hidden_layers)
+        weights = {}
+        for name, weight in teacher.model.state_dict().items():
+            if not name.startswith(prefix):
+                weights[name] = weight
+                continue
+            layer, rest = name[len(prefix) :].split(".", 1)
+            for position, chosen in enumerate(self.layers):
+                if chosen == int(layer):
+                    weights[f"{prefix}{position}.{rest}"] = weight
+        student.load_state_dict(weights, strict=True)
+        return LoadedModel(model=student, tokenizer=teacher.tokenizer)
+
+
+def _layer_prefix(names: "dict[str, object]", depth: int) -> str:
+    """The state-dict prefix under which the encoder's layers 0 … depth-1 stand."""
+    layers: dict[str, set[int]] = {}
+    for name in names:
+        parts = name.split(".")
+        for i, part in enumerate(parts):
+            if part.isdigit():
+                layers.setdefault(".".join(parts[:i]) + ".", set()).add(int(part))
+                break
+    stacks = [prefix for prefix, numbers in layers.items() if numbers == set(range(depth))]
+    if len(stacks) != 1:
+        raise UserError(
+            f"this teacher's architecture has {len(stacks)} stacks of {depth} layers; layers can "
+            "be chosen only where there is one (BERT, RoBERTa, ELECTRA, DistilBERT)"
+        )
+    return stacks[0]

@@ -1,0 +1,62 @@
+"""What every way to come by a teacher is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from distillery.nouns import Noun
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+
+    from distillery.objectives.hard_labels import HardLabels
+
+MaxLength = Annotated[
+    int,
+    Field(
+        ge=8,
+        le=8192,
+        title="Longest input",
+        description="In tokens; longer inputs are truncated.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoadedModel:
+    """A classifier in memory, with its tokenizer."""
+
+    model: "PreTrainedModel"
+    tokenizer: "PreTrainedTokenizerFast"
+
+
+class TeacherSource(Noun, ABC):
+    """Where the teacher comes from, and whether it still has to be trained."""
+
+    max_length: MaxLength = 128
+
+    @property
+    @abstractmethod
+    def fine_tuning(self) -> "HardLabels | None":
+        """The training it needs, or None for one that is a classifier already."""
+
+    @abstractmethod
+    def config(self) -> "PretrainedConfig":
+        """The architecture, without loading a weight.
+
+        Raises ``UserError`` where it cannot be reached or is no encoder.
+        """
+
+    @abstractmethod
+    def check_labels(self, label_names: Sequence[str]) -> None:
+        """Raises ``UserError`` where the teacher's labels are not the data set's, by name."""
+
+    @abstractmethod
+    def build(self, *, texts: Sequence[str], label_names: Sequence[str]) -> LoadedModel:
+        """Load or make it. Logits come out in the order of ``label_names``.
+
+        ``texts`` is the training split, for those that make a vocabulary of their own.
+        """

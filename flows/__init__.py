@@ -1,0 +1,1 @@
+"""One file, one Prefect flow; cli.py has one sub-command per flow."""
