@@ -41,6 +41,7 @@ from pathlib import Path
 
 SEED = 20240607
 ROWS = {"train": 95, "validation": 15, "test": 30}  # per intent
+UNSEEN = {"train": 0, "validation": 15, "test": 30}  # of these, with a phrasing that training never uses
 
 SLOTS = {
     "gadget": ["desk lamp", "kettle", "coffee grinder", "toaster", "blender", "headset",
@@ -157,20 +158,20 @@ cancelling (order {oid}|my order from {ago}), how does that work?
 don't bring me the {item} on {day}, I want the order cancelled.
 I want to get out of the order for the {item}, I bought it by accident.
 instead of changing it, please cancel the order.
-""", """
 could (somebody|someone) please cancel the {item} I ordered {ago}?
+please call off my order for the {items}.
+I don't want a different color, I want the order cancelled.
+can the order from {ago} still be stopped?
+please withdraw my order, I found the {item} cheaper elsewhere.
+""", """
 I (no longer|don't) want what I ordered {ago}, please don't ship it.
 cancel {oid}
-please call off my order for the {items}.
 I'd rather not get the {item} after all, stop the order before it ships.
 will you let me cancel if the {items} haven't been sent out yet?
-I don't want a different color, I want the order cancelled.
 I changed my mind about the {item}, (cancel it please|is it too late to stop it)?
 order {oid} was a mistake, can it be cancelled?
-can the order from {ago} still be stopped?
 no need to bring it another day, just cancel the {item}.
 I bought the {items} by accident and want to get out of the order.
-please withdraw my order, I found the {item} cheaper elsewhere.
 (please|kindly) do not send order {oid}, I don't need it anymore.
 I'd like the whole order called off before it leaves your warehouse.
 """)
@@ -215,20 +216,20 @@ I only want to (change|edit|modify) the order, not cancel it.
 I ordered the wrong {item}, please replace it with the {item2} before you ship.
 (order {oid}|my order): {num} more {items} please
 could the order for the {wear} be updated to {size}?
-""", """
 could (somebody|someone) please add {items} to the order from {ago}?
+take the {items} off my order, but don't cancel the rest.
+order {oid}: one more {item} please
+is there a way to include a {item} in an order I just placed?
+I forgot something, can it still be added to my order?
+""", """
 I ordered the wrong color, can you make it {color} before it is sent out?
 please modify order {oid}: {color} instead of {color2}.
-take the {items} off my order, but don't cancel the rest.
 will you let me edit the order if it hasn't shipped yet?
 I'd rather have the {item2} than the {item}, can you update my order before shipping?
-order {oid}: one more {item} please
 no need to cancel, I only want a different size in my order.
 I'd like to increase the quantity of {items} in my order to {num}.
-is there a way to include a {item} in an order I just placed?
 my order hasn't been sent yet and I want to swap the {color} {item} for a {color2} one.
 please replace one of the {items} in order {oid} with a {item}.
-I forgot something, can it still be added to my order?
 I chose {size} by mistake, the order should say {size2}.
 please drop the {item} from the order and send everything else.
 """)
@@ -274,20 +275,20 @@ send the parcel to my office, not to my home address.
 I want another delivery slot, {day} {time} would be better.
 we won't be home {time}, please come {time2}.
 I'd like to reschedule the delivery of my {item}.
-""", """
 could (somebody|someone) bring the {item} on {day} rather than {day2}?
+the shipping address is wrong, it should be {street}.
+can my parcel go to {street} instead?
+I moved {ago}, can you update the address on order {oid}?
+please bring the {items} later, nobody is home until {day}.
+""", """
 I'd like another delivery day for order {oid}.
 please don't deliver on {day}, I won't be home, {day2} is better.
-the shipping address is wrong, it should be {street}.
 no need to cancel, can the driver just come on {day}?
 will you let me move the delivery slot to {day} {time}?
-can my parcel go to {street} instead?
 deliver to my office please, not to my home
 I'm away next week, please postpone my order.
-I moved {ago}, can you update the address on order {oid}?
 is it too late to have the {items} delivered {time}?
 we aren't home {time}, can you come {time2}?
-please bring the {items} later, nobody is home until {day}.
 I want to reschedule when my {item} gets delivered.
 can you leave the {item} with my neighbour instead?
 """)
@@ -333,20 +334,20 @@ I'm not changing anything, just tell me when the {items} come.
 no sign of (order {oid}|my parcel) yet, where is it?
 was order {oid} (shipped|sent) already?
 tracking number for order {oid} please
-""", """
 could (somebody|someone) check where my {item} is?
+still no sign of the {items} I ordered {ago}.
+I'm not cancelling anything, just tell me if order {oid} has shipped.
+my {item} was supposed to arrive on {day}, where is it?
+what's going on with my parcel, nothing has come yet?
+""", """
 what day does order {oid} arrive?
 track {oid}
-still no sign of the {items} I ordered {ago}.
 I'd like an update on where my parcel is.
 are the {items} already on the way?
-I'm not cancelling anything, just tell me if order {oid} has shipped.
 how far away is the driver with my {item}?
 how can I follow the delivery of my {item}?
-my {item} was supposed to arrive on {day}, where is it?
 do you know when the {items} will be delivered?
 why is my order so late?
-what's going on with my parcel, nothing has come yet?
 please send me the tracking number of order {oid}.
 has my {item} left the warehouse?
 """)
@@ -391,20 +392,20 @@ starting a return: the {items} from order {oid}
 is a return free?
 can I drop off the {item} I'm returning at one of your shops?
 I've got the {items} but don't like them, please take them back for a refund.
-""", """
 could (somebody|someone) send me a label to return the {item}?
+start a return for the {items} please
+the {item} came {ago}, but I don't want to keep it.
+where's the place to drop off a parcel I'm returning?
+is return shipping free for the {item}?
+""", """
 I've tried on the {wears} and don't like them, how do I send them back?
 what's the way to give back a {item} I received {ago}?
-start a return for the {items} please
 I don't need a replacement, I want to send the {item} back and get a refund.
 will you take the {item} back if I've opened the box?
-the {item} came {ago}, but I don't want to keep it.
 can I bring the {items} back to one of your shops?
 return {oid}
-where's the place to drop off a parcel I'm returning?
 I'd rather not keep the {items}, how does a return work?
 how long do I have to send something back?
-is return shipping free for the {item}?
 my {item} arrived and it isn't what I expected, I'd like to return it.
 can the {items} from order {oid} still be returned?
 """)
@@ -449,20 +450,20 @@ I'd like to give back the {wears} and get a bigger pair.
 is it free to exchange {wears} that don't fit?
 instead of my money back, send me the {items} in {color}.
 too small, please exchange the {wears} for a larger size
-""", """
 could (somebody|someone) help me swap the {wears} I got for a {size}?
+exchange {oid} for a larger size
+the {wears} came {ago} and don't fit, can I trade them for another pair?
+I want to keep the style but get the {wears} in a bigger size, they arrived {ago}.
+I tried on the {wears} and need a larger size.
+""", """
 the {wear} that arrived is too big, I'd like a smaller one instead.
 I'd rather have the {color} version of the {item} I received, can I exchange it?
-exchange {oid} for a larger size
 I don't want a refund, just the same {wears} in {size}.
 will you swap the {item} if I've already opened it?
-the {wears} came {ago} and don't fit, can I trade them for another pair?
 what's the way to exchange a {item} for a different color?
 can the {wears} I received be exchanged for {size} ones?
-I want to keep the style but get the {wears} in a bigger size, they arrived {ago}.
 is an exchange free if the {wear} doesn't fit?
 I'd like to give back the {color} {item} and get a {color2} one.
-I tried on the {wears} and need a larger size.
 instead of my money back I'd like another {item}.
 too tight, I need the {wears} in {size}, can we swap?
 """)
@@ -507,20 +508,20 @@ please tell me when the money for the {items} I sent back will arrive.
 refund for order {oid} still hasn't come
 I returned the {item}, when do I get paid back?
 still no money for the {item} I cancelled {ago}.
-""", """
 could (somebody|someone) check where my refund is?
+refund for {oid}?
+has the {amount} for the returned {item} been paid back?
+you got the {item} back {ago}, so when do I get paid?
+you said I'd have my {amount} back on {day}, what's going on?
+""", """
 I cancelled the {item} {ago} and the money hasn't come back yet.
 how many days does it take to get a refund?
-refund for {oid}?
 still no refund for the {items} I returned {ago}.
 I'd like an update on my refund.
-has the {amount} for the returned {item} been paid back?
 why haven't I received the money for the {items} I sent back?
 do you know when my refund will arrive?
-you got the {item} back {ago}, so when do I get paid?
 the order is cancelled, but where's my money?
 is my refund still coming?
-you said I'd have my {amount} back on {day}, what's going on?
 please tell me if the refund for order {oid} has gone through.
 part of the refund is missing, when does the rest come?
 """)
@@ -565,20 +566,20 @@ the parcel arrived wet and everything inside is damaged.
 it already broke, the {gadget} I received {ago}.
 here are photos of my damaged {item}, what now?
 not a question of size, the {wear} is torn.
-""", """
 could (somebody|someone) help me, the {gadget} that came {ago} is cracked.
+I opened the box and the {gadget} was in pieces.
+my new {gadget} won't turn on.
+everything in the parcel was wet and damaged.
+the {gadget} is defective, it makes a noise and stops.
+""", """
 I'd like to report that my {items} arrived damaged.
 broken {gadget} in order {oid}
-I opened the box and the {gadget} was in pieces.
 it isn't too small, it's torn: there's a hole in the {wear}.
 the {wears} you sent fell apart on the first day.
-my new {gadget} won't turn on.
 what happens if the headphones I got are faulty?
 a part of the (bookshelf|tent|desk chair|coffee grinder) is missing.
-everything in the parcel was wet and damaged.
 I received the {gadget} {ago} and it already stopped working.
 the {item} has scratches and looks used.
-the {gadget} is defective, it makes a noise and stops.
 there's a big stain on the {fabrics} I received.
 where can I send photos of my broken {item}?
 """)
@@ -623,20 +624,20 @@ I must have lost my card (at {place}|on the train|{ago}).
 stolen card, please block it right now
 my card got stolen, what should I do?
 I'd like to have my stolen card (replaced|stopped|blocked).
-""", """
 could (somebody|someone) block my card, it was stolen {ago}?
+stolen card
+please stop my card right now, a thief took it.
+how can I report that my card is gone?
+someone took my purse and my card was in it.
+""", """
 I don't know where my card is.
 my card disappeared (at {place}|{ago}), what should I do?
-stolen card
 I dropped my wallet at {place} with the card inside.
 I'd like my lost card replaced.
-please stop my card right now, a thief took it.
 I've looked everywhere and my card is missing.
 the card isn't blocked yet, but I lost it, please freeze it.
-how can I report that my card is gone?
 is there a way to freeze a card that got lost?
 I must have left my card at {place}.
-someone took my purse and my card was in it.
 I can't find my card anywhere, can you block it?
 where do I report a stolen card?
 """)
@@ -680,20 +681,20 @@ they told me that my payment didn't go through.
 payment failed at {place}
 is my card blocked? it doesn't work at {place}.
 the card is active, so why doesn't it work?
-""", """
 could (somebody|someone) tell me why my card isn't working?
+my card keeps failing (at {place}|online).
+why can't I pay with my card at {place}?
+I tried to buy something for {amount} and the card didn't go through.
+at {place} they told me my card was declined.
+""", """
 I couldn't pay at {place}, the card was refused.
 payment of {amount} refused
-my card keeps failing (at {place}|online).
 it's not lost, I have the card here, but it gets declined.
 for what reason was my payment rejected {ago}?
-why can't I pay with my card at {place}?
 the machine at {place} won't accept my card.
 every payment I try is declined.
-I tried to buy something for {amount} and the card didn't go through.
 my card was rejected even though there's money in my account.
 the card is active and the limit is fine, so why does it not work?
-at {place} they told me my card was declined.
 I'd like to know why the payment failed.
 my card got refused twice at {place}.
 """)
@@ -736,20 +737,20 @@ how much cash am I allowed to (withdraw|take out) per day?
 I want my (daily|online|spending) limit (higher|lower).
 higher limit please
 nothing is wrong with my card, I only want a higher limit.
-""", """
 could (somebody|someone) raise the limit on my card?
+nothing was declined, I only want to change my daily limit.
+tell me how high my card limit is.
+how much am I able to pay with my card at once?
+I want my online limit to be {amount}.
+""", """
 what's the maximum I can spend in one day?
 limit too low, please increase it
-nothing was declined, I only want to change my daily limit.
 I'd like my spending limit set to {amount}.
 am I allowed to withdraw more than {amount} a day?
-tell me how high my card limit is.
 is it possible to have a higher limit while I'm abroad?
 please make my card limit lower.
-how much am I able to pay with my card at once?
 I need a higher limit for a payment of {amount} on {day}.
 up to how much cash can I withdraw per day?
-I want my online limit to be {amount}.
 where do I see the limit of my card?
 can I go over my limit for a day?
 """)
@@ -792,20 +793,20 @@ is it possible to activate my card (by phone|online|in the app)?
 new card came in the post, please activate it
 what must I do with the new card I received?
 it isn't lost, it's a new card that has to be switched on.
-""", """
 could (somebody|someone) switch on my new card?
+new card, not active yet
+does a new card have to be activated?
+is it possible to activate the card in the app?
+my card isn't lost, it's new, I just have to activate it.
+""", """
 the new card came in the post, what's the next step to use it?
 please turn on the card ending in {last4}.
-new card, not active yet
 my replacement card arrived {ago} and I need to activate it.
 I'd like to get my new card working for the first time.
-does a new card have to be activated?
 which code do I need for activating my card?
 I've got the letter with my card, how can I start using it?
-is it possible to activate the card in the app?
 the app won't let me activate my card.
 what must I do before I can use my new card?
-my card isn't lost, it's new, I just have to activate it.
 can I activate the card I received {ago} by phone?
 has my new card been activated yet?
 """)
@@ -850,140 +851,82 @@ I never bought anything at {place}, why was I charged?
 wrong amount charged at {place}
 they took the payment twice, please check.
 I have my card, it isn't stolen, but I see charges I know nothing about.
-""", """
 could (somebody|someone) look into a charge of {amount} that isn't mine?
+{place} took the payment two times.
+how can I report a payment I didn't approve?
+what's this strange {cash} payment on my statement?
+they charged me twice, I want that fixed.
+""", """
 I don't recognize a payment from {ago}.
 {amount} was taken from my card and it wasn't me.
-{place} took the payment two times.
 wrong charge on my card
 I've been charged for something I never bought.
-how can I report a payment I didn't approve?
 the amount on my statement is too much, I only paid {amount} at {place}.
 my card isn't lost, but there's a payment I didn't make.
-what's this strange {cash} payment on my statement?
 I'd like to dispute what {place} charged me.
 somebody paid at {place} with my card and I know nothing about it.
-they charged me twice, I want that fixed.
 I never bought anything for {amount}, why was I charged?
 please check a payment at {place} that I don't recognize.
 """)
 
 # ---------------------------------------------------------------- money
 
-intent("move_to_savings", "money", """
+intent("move_savings", "money", """
 (please |)(move|transfer|put|send) {amount} from checking (to|into) savings.
-(please |)(move|transfer|put) {amount} (to|into) my savings.
 I (want|need|would like|'d like) to (move|transfer|put) {amount} from my checking account into savings.
-can (you|I) (move|transfer) {amount} to savings from checking?
 (move|transfer) money out of checking and into savings.
-put {amount} aside in my savings account.
 I want to save {amount} this month, (take|move) it from checking.
-how do I (move|transfer) money from checking to savings?
 {amount} from checking to savings
-{amount} to savings please
 I have too much in checking, move {amount} over to savings.
-please add {amount} from my checking account to my savings account.
 not from savings, to savings: {amount}.
-take {amount} out of checking and save it.
 can {amount} go to my savings every month from checking?
-deposit {amount} into savings using my checking account.
 transfer to savings, {amount}, from checking, on {day}
-I'd like to top up my savings with {amount} from checking.
 on {day}, please move {amount} from checking into the savings account.
-my checking account has {amount} extra, put it into savings.
 to savings from checking, {amount}
-let's save some money: {amount} from the checking account.
 use checking to fill up my savings with {amount}.
-withdraw {amount} from checking and put it in savings.
 shift {amount} from my checking account over to my savings account.
-(could you|can someone) (put|move|shift) {amount} (into|to) my savings (from my checking account|out of checking|)?
 I'd like to have {amount} (moved|transferred|put) (from checking to|into) savings.
-{amount} out of checking, into savings
 I want to (set aside|save) {amount}, (take it out of|use|move it from) my checking account.
-what's the best way to (move|put) money into savings from checking?
 from my checking account, (send|add|move) {amount} to savings.
-into savings, please: {amount} (from checking|out of checking|)
 let {amount} go from checking to savings on {day}.
-my savings (need|should get) {amount} from checking.
 I want {amount} to go (to savings from checking|from checking to savings|out of checking and into savings).
-(please |)(move|shift|send) {amount} to savings (from|out of) checking.
 can you add {amount} to my savings, out of checking?
-from checking into savings, {amount} on {day}
 not out of savings, into savings, please: {amount}.
-""", """
-could (somebody|someone) put {amount} from my checking account into my savings?
-I'd like {amount} moved to savings.
-from checking to savings, {amount}
-out of checking and into savings: {amount} please
-what's the way to transfer {amount} to savings from my checking account?
-I want to set {amount} aside, please move it from checking.
-shift {amount} over to savings.
-please top up the savings account from checking with {amount}.
-let me save {amount}, take it out of my checking account.
-my savings need {amount} more, use checking.
-I want {amount} to leave checking and go to savings.
-send {amount} over to my savings account on {day}.
-can I put {amount} into savings from checking on {day}?
-not to checking, from checking to savings, {amount}
-add {amount} to savings out of my checking account.
-""")
-
-intent("move_from_savings", "money", """
-(please |)(move|transfer|put|send) {amount} from savings (to|into) checking.
 (please |)(move|transfer|take) {amount} (out of|from) my savings.
-I (want|need|would like|'d like) to (move|transfer|put) {amount} from my savings account into checking.
 can (you|I) (move|transfer) {amount} to checking from savings?
-(move|transfer) money out of savings and into checking.
 put {amount} back in my checking account.
-I need {amount} from my savings this month, put it in checking.
 how do I (move|transfer) money from savings to checking?
-{amount} from savings to checking
 {amount} to checking please
-I don't have enough in checking, move {amount} over from savings.
 please add {amount} from my savings account to my checking account.
-not to savings, from savings: {amount}.
 take {amount} out of savings and put it in checking.
-can {amount} come from my savings every month to checking?
 deposit {amount} into checking using my savings account.
-transfer from savings, {amount}, to checking, on {day}
 I'd like to top up checking with {amount} from savings.
-on {day}, please move {amount} from savings into the checking account.
 my savings account has {amount} extra, put it into checking.
-to checking from savings, {amount}
 let's use some savings: {amount} to the checking account.
-use savings to fill up my checking with {amount}.
 withdraw {amount} from savings and put it in checking.
-shift {amount} from my savings account over to my checking account.
 (could you|can someone) (put|move|shift) {amount} (into|to) my checking account (from my savings account|out of savings|)?
-I'd like to have {amount} (moved|transferred|put) (from savings to|into) checking.
 {amount} out of savings, into checking
-I want to (use|spend) {amount}, (take it out of|use|move it from) my savings account.
 what's the best way to (move|put) money into checking from savings?
-from my savings account, (send|add|move) {amount} to checking.
 into checking, please: {amount} (from savings|out of savings|)
-let {amount} go from savings to checking on {day}.
 my checking account (needs|should get) {amount} from savings.
-I want {amount} to go (to checking from savings|from savings to checking|out of savings and into checking).
 (please |)(move|shift|send) {amount} to checking (from|out of) savings.
-can you add {amount} to checking, out of my savings?
 from savings into checking, {amount} on {day}
-not out of checking, into checking, please: {amount}.
-""", """
-could (somebody|someone) put {amount} from my savings account into my checking?
-I'd like {amount} moved to checking.
-from savings to checking, {amount}
+could (somebody|someone) put {amount} from my checking account into my savings?
+shift {amount} over to savings.
+can I put {amount} into savings from checking on {day}?
 out of savings and into checking: {amount} please
-what's the way to transfer {amount} to checking from my savings account?
-I need to spend {amount}, please move it from savings.
-shift {amount} over to checking.
-please top up the checking account from savings with {amount}.
-let me use {amount}, take it out of my savings account.
 checking needs {amount} more, use my savings.
-I want {amount} to leave savings and go to checking.
+""", """
+from checking to savings, {amount}
+what's the way to transfer {amount} to savings from my checking account?
+let me save {amount}, take it out of my checking account.
+I want {amount} to leave checking and go to savings.
+add {amount} to savings out of my checking account.
+I'd like {amount} moved to checking.
+I need to spend {amount}, please move it from savings.
+please top up the checking account from savings with {amount}.
 send {amount} over to my checking account on {day}.
-can I put {amount} into checking from savings on {day}?
 not to savings, from savings to checking, {amount}
-add {amount} to checking out of my savings account.
 """)
 
 intent("send_money", "money", """
@@ -1026,20 +969,20 @@ to {person} please, {amount}
 I borrowed money, pay back {amount} to {person}.
 not asking for money, I'm paying {person} {amount}.
 I want to give {person} {amount} for dinner.
-""", """
 could (somebody|someone) send {amount} from me to {person}?
+{person} should get {amount} from me.
+let me give {person} {amount}.
+{person} asked me to pay {amount}, please do that.
+I borrowed {amount} {ago}, pay it back to {person}.
+""", """
 I'd like to pay {person} back for {place}, it's {amount}.
 to {person}, {amount}
-{person} should get {amount} from me.
 I need to pay {amount} to {person} on {day}.
 what's the way to pay {person} {amount}?
-let me give {person} {amount}.
 please wire {person} {amount} today.
 I owe {person} for dinner, send {amount}.
-{person} asked me to pay {amount}, please do that.
 not a request, I'm sending {person} {amount}.
 transfer my share of {amount} to {person}.
-I borrowed {amount} {ago}, pay it back to {person}.
 my half is {amount}, please pay {person}.
 {person} lent me some money, I want to send back {amount}.
 """)
@@ -1084,20 +1027,20 @@ from {person} please, {amount}
 {person} borrowed money, get back {amount} from them.
 not sending money, I'm asking {person} for {amount}.
 I want {person} to give me {amount} for dinner.
-""", """
 could (somebody|someone) ask {person} to send {amount} to me?
+I should get {amount} from {person}.
+let {person} know that I want {amount} back.
+I told {person} to pay {amount}, please remind them.
+{person} borrowed {amount} from me {ago}, please ask for it.
+""", """
 I'd like {person} to pay me back for {place}, it's {amount}.
 from {person}, {amount}
-I should get {amount} from {person}.
 {person} needs to pay {amount} to me on {day}.
 what's the way to ask {person} for {amount}?
-let {person} know that I want {amount} back.
 please send {person} a request for {amount} today.
 {person} owes me for dinner, ask for {amount}.
-I told {person} to pay {amount}, please remind them.
 not a payment, I'm requesting {amount} from {person}.
 get {person}'s share of {amount} for me.
-{person} borrowed {amount} from me {ago}, please ask for it.
 their half is {amount}, please request it from {person}.
 I lent {person} some money, I want to get back {amount}.
 """)
@@ -1140,20 +1083,20 @@ account balance please
 will there be enough in my account on {day}?
 tell me how much is left (in savings|in checking|in my account).
 what do I have left this month?
-""", """
 could (somebody|someone) tell me how much is in my account?
+I'd like to know how much money I have.
+where do I see what's left in my account?
+has the {amount} from {person} come in yet?
+please check the balance of my checking account.
+""", """
 what's left in checking?
 savings balance
-I'd like to know how much money I have.
 have I got {amount} in checking?
 how much is in my savings after {ago}?
-where do I see what's left in my account?
 no transfer, I only want to see the balance.
 is my account above {amount}?
-has the {amount} from {person} come in yet?
 tell me what I have in savings.
 will my money be enough for {amount} on {day}?
-please check the balance of my checking account.
 how much money is there in savings and checking?
 what was my balance {ago}?
 """)
@@ -1199,20 +1142,20 @@ the app (won't accept|rejects) my password.
 the link to reset my password (has expired|doesn't open).
 new password please
 I think my password was stolen, I want to change it.
-""", """
 could (somebody|someone) send me a link to reset my password?
+I'm not able to log in to the app.
+I want to keep my account, I just can't log in.
+no reset email has arrived, can you send a new one?
+I've forgotten how to sign in to my account.
+""", """
 I don't remember my password.
 password reset please
-I'm not able to log in to the app.
 my account is locked after three tries.
 how can I get a new password?
-I want to keep my account, I just can't log in.
 signing in doesn't work anymore.
 the app doesn't accept my password.
-no reset email has arrived, can you send a new one?
 where do I go to change my password?
 please unlock my login.
-I've forgotten how to sign in to my account.
 the link for a new password has expired.
 I think someone knows my password, how do I change it?
 """)
@@ -1256,22 +1199,71 @@ before I move, I'd like to close my account.
 I have a second account, please close that one.
 not a new password, I want to leave, close the account.
 I'm leaving for another bank, end my contract please.
-""", """
 could (somebody|someone) close my account for me?
+I don't need this account anymore.
+not the password, I want the whole account deleted.
+I don't want to be in your system anymore.
+I have two accounts, please close one.
+""", """
 I'm done with your shop, delete my profile.
 account closure please
-I don't need this account anymore.
 please get rid of all the data you have about me.
 how can I leave and end my contract?
-not the password, I want the whole account deleted.
 I'd like to have my account shut down.
 is it possible to close my account by {day}?
-I don't want to be in your system anymore.
 can my profile be removed completely?
 what do I do to stop being a customer?
-I have two accounts, please close one.
 before I switch to another bank, I want to close this account.
 will my data be deleted when I leave?
+""")
+
+intent("talk_to_human", "account", """
+I (want|need|would like|'d like) to (talk|speak) to (a human|a person|an agent|someone).
+can (I|you let me) (talk|speak) to a (real |)(person|human)?
+(please |)(connect|transfer) me (to|with) (an agent|customer service|a colleague).
+I don't want to talk to a (bot|machine|computer).
+are you a (bot|robot|real person)?
+is there a (phone number|number) I can call?
+how do I reach (customer service|your support team|a human)?
+can someone call me (back|{time}|on {day})?
+human please
+agent
+you don't understand me, I want a (real |)person.
+what are your opening hours on the phone?
+this isn't helping, let me (talk|speak) to somebody.
+put me through to (your manager|a colleague|someone in support).
+please have someone from support (call|write to) me.
+I've explained this three times to a machine, give me a human.
+do you have a hotline?
+when can I (talk|speak) to (an agent|a human)?
+I want to (make a complaint to|talk to) your manager.
+could I chat with a (person|human) instead of a bot?
+none of your answers help, get me an agent.
+live chat please
+I'd rather (talk|speak) to someone on the phone.
+is anybody there, or am I chatting with a (computer|robot)?
+can a (colleague|human) take over this chat?
+what number do I call for (help|support)?
+I have to explain this to a real person.
+(could you|please) give me the number of your hotline.
+I need a person, not a (bot|robot).
+who can I (speak|talk) to about this?
+could (somebody|someone) from support call me?
+which number can I call to reach you?
+connect me to your support team
+you're not helping, I need your manager.
+get me a colleague, please.
+""", """
+let me speak with a real human, please.
+am I talking to a machine?
+I don't want a bot, give me a person.
+how can I get a real person on the phone?
+is it possible to talk to an agent {time}?
+I'd like someone to call me back on {day}.
+do you have a phone number for customer service?
+I'd rather chat with a human than with a computer.
+is there a person in this chat?
+put a human on, I don't understand your answers.
 """)
 
 
@@ -1371,10 +1363,11 @@ def key(text):
 
 
 def phrasings(name, split):
+    """The phrasings for a split: (those of training, those never used in training)."""
     _, train, held_out = INTENTS[name]
     if split == "train":
-        return train
-    return [p for i, p in enumerate(held_out) if (i % 3 == 2) == (split == "validation")]
+        return train, []
+    return train, [p for i, p in enumerate(held_out) if (i % 3 == 2) == (split == "validation")]
 
 
 def build():
@@ -1386,20 +1379,22 @@ def build():
             # A generator of its own for each (split, intent): editing one intent leaves the others alone.
             digest = hashlib.sha256(f"{SEED}/{split}/{name}".encode()).digest()
             rng = random.Random(int.from_bytes(digest[:8], "big"))
-            patterns = list(phrasings(name, split))
-            made, tries = 0, 0
-            while made < ROWS[split]:
-                rng.shuffle(patterns)
-                for pattern in patterns:  # every phrasing about equally often
-                    text = sentence(pattern, INTENTS[name][0], rng)
-                    tries += 1
-                    if tries > 100 * ROWS[split]:
-                        raise SystemExit(f"{split}/{name}: too few different sentences")
-                    if key(text) in seen or made == ROWS[split]:
-                        continue
-                    seen.add(key(text))
-                    rows.append({"text": text, "intent": name})
-                    made += 1
+            known, unseen = phrasings(name, split)
+            n_unseen = UNSEEN[split] if unseen else 0
+            for patterns, wanted in ((list(unseen), n_unseen), (list(known), ROWS[split] - n_unseen)):
+                made, tries = 0, 0
+                while made < wanted:
+                    rng.shuffle(patterns)
+                    for pattern in patterns:  # every phrasing about equally often
+                        text = sentence(pattern, INTENTS[name][0], rng)
+                        tries += 1
+                        if tries > 100 * ROWS[split]:
+                            raise SystemExit(f"{split}/{name}: too few different sentences")
+                        if made == wanted or key(text) in seen:
+                            continue
+                        seen.add(key(text))
+                        rows.append({"text": text, "intent": name})
+                        made += 1
         random.Random(f"{SEED}/{split}").shuffle(rows)
         out[split] = "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows)
     return out

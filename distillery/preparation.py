@@ -1,0 +1,356 @@
+"""From a recipe's data slice to a Dataset: loaded, checked, split, cleaned of leaks, digested."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from distillery import storage
+from distillery.errors import UserError
+from distillery.nouns import Dataset, Split
+from distillery.recipe import Data
+
+if TYPE_CHECKING:
+    import datasets
+    import pyarrow
+
+log = logging.getLogger(__name__)
+
+Text = str | tuple[str, str]
+
+_FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
+_LENGTH_BOUNDS = (4, 8, 16, 32, 64, 128)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """One split's rows. ``labels`` are names until the label set is known."""
+
+    texts: Sequence[Text]
+    labels: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def take(self, keep: Sequence[int]) -> "Rows":
+        """The rows at these positions, in this order."""
+        return Rows(texts=[self.texts[i] for i in keep], labels=[self.labels[i] for i in keep])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Splits:
+    """Everything known of a data set before it is stored."""
+
+    train: Rows
+    validation: Rows
+    test: Rows
+    label_names: tuple[str, ...]
+    leaked_rows_removed: int
+    validation_made_from_train: bool
+    test_made_from_train: bool
+
+
+def load(data: Data) -> Splits:
+    """Load and check everything a training would stumble over later.
+
+    Raises ``UserError`` with one line for a source that cannot be reached or read, a missing
+    column or split, a non-text column, an empty split, a label only in validation or test, and a
+    label with a single row.
+    """
+    source = _load_source(data)
+    if data.train_split not in source:
+        raise UserError(
+            f"data: no split '{data.train_split}' in '{data.source}'; "
+            f"it has {', '.join(sorted(source))}; set data.train_split"
+        )
+    train = _rows(source[data.train_split], data, data.train_split)
+    _refuse_single_rows(train, data)
+    label_order = _declared_names(source[data.train_split], data.label)
+
+    test_made = data.test_split not in source
+    if test_made:
+        train, test = _split_off(train, data.test_fraction, seed=1)
+    else:
+        test = _rows(source[data.test_split], data, data.test_split)
+    validation_made = data.validation_split not in source
+    if validation_made:
+        train, validation = _split_off(train, data.validation_fraction, seed=2)
+    else:
+        validation = _rows(source[data.validation_split], data, data.validation_split)
+
+    known = set(train.labels)
+    for name, rows in ((data.validation_split, validation), (data.test_split, test)):
+        unknown = sorted(set(rows.labels) - known)
+        if unknown:
+            raise UserError(
+                f"data: label '{unknown[0]}' stands in split '{name}' but not in "
+                f"'{data.train_split}' of '{data.source}'; no model could learn it: add rows for "
+                "it, or remove it"
+            )
+
+    kept, removed = _without_leaks(train, (validation, test))
+    if not len(kept):
+        raise UserError(
+            f"data: every row of '{data.train_split}' also stands in validation or test; "
+            "check that the splits of the data set differ"
+        )
+    _refuse_single_rows(kept, data)
+    names = tuple(name for name in label_order if name in known) or tuple(sorted(known))
+    if len(names) < 2:
+        raise UserError(
+            f"data: column '{data.label}' holds the single label '{names[0]}'; a classifier "
+            "needs two: set data.label to another column"
+        )
+    return Splits(
+        train=kept,
+        validation=validation,
+        test=test,
+        label_names=names,
+        leaked_rows_removed=removed,
+        validation_made_from_train=validation_made,
+        test_made_from_train=test_made,
+    )
+
+
+def store(splits: Splits, data: Data, name: str) -> Dataset:
+    """Write the splits as Parquet files and say what is in them."""
+    import pyarrow.parquet
+
+    with storage.new_folder() as folder:
+        for split_name in ("train", "validation", "test"):
+            table = _table(getattr(splits, split_name), splits.label_names)
+            pyarrow.parquet.write_table(table, folder / f"{split_name}.parquet")
+        artifact = storage.put(folder, "dataset")
+    if splits.leaked_rows_removed:
+        log.info(
+            "removed %d training rows that also stand in validation or test",
+            splits.leaked_rows_removed,
+        )
+    return Dataset(
+        name=name,
+        source=data.source,
+        artifact=artifact,
+        label_names=splits.label_names,
+        is_pair=data.text_pair is not None,
+        train=_described(splits.train, splits.label_names),
+        validation=_described(splits.validation, splits.label_names),
+        test=_described(splits.test, splits.label_names),
+        leaked_rows_removed=splits.leaked_rows_removed,
+        validation_made_from_train=splits.validation_made_from_train,
+        test_made_from_train=splits.test_made_from_train,
+    )
+
+
+def read(dataset: Dataset, split: str) -> tuple[list[Text], list[int]]:
+    """The texts and label indices of one stored split."""
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(storage.fetch(dataset.artifact) / f"{split}.parquet")
+    texts: list[Text] = table["text"].to_pylist()
+    if dataset.is_pair:
+        texts = list(zip(texts, table["text_pair"].to_pylist(), strict=True))  # type: ignore[arg-type]
+    return texts, table["label"].to_pylist()
+
+
+def _load_source(data: Data) -> "Mapping[str, datasets.Dataset]":
+    import datasets
+
+    datasets.disable_progress_bars()
+    datasets.utils.logging.set_verbosity_error()
+    cache = str(storage.root() / "work" / "datasets")
+    path = Path(data.source).expanduser()
+    looks_local = data.source.startswith(("/", "./", "../", "~")) or path.suffix in _FORMATS
+    try:
+        if path.exists() or looks_local:
+            kind, files = _local_files(path, data)
+            return dict(datasets.load_dataset(kind, data_files=files, cache_dir=cache))
+        return dict(datasets.load_dataset(data.source, data.config, cache_dir=cache))
+    except UserError:
+        raise
+    except Exception as error:  # the loader raises whatever its parsers and transports raise
+        reason = _innermost(error)
+        if path.exists():
+            raise UserError(
+                f"data: cannot read '{data.source}': {reason}; is a file damaged, or in another "
+                "format than its name says?"
+            ) from error
+        raise UserError(
+            f"data: cannot reach data set '{data.source}': {reason}; check the name and the "
+            "network, or give a local folder: --set data.source=/path/to/folder"
+        ) from error
+
+
+def _innermost(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = str(error).strip().splitlines()
+    return lines[0][:160] if lines else type(error).__name__
+
+
+def _local_files(path: Path, data: Data) -> tuple[str, dict[str, list[str]]]:
+    """The loader's name, and the files of each split.
+
+    A single file is the training split. In a folder, a file belongs to the split its name starts
+    with (``train.parquet``, ``test-00000-of-00002.parquet``).
+    """
+    if not path.exists():
+        raise UserError(f"data: there is no file or folder '{data.source}'; check data.source")
+    if path.is_file():
+        kind = _FORMATS.get(path.suffix)
+        if kind is None:
+            raise UserError(
+                f"data: '{path.name}' is of no known format; give one of {', '.join(_FORMATS)}"
+            )
+        _refuse_empty(path)
+        return kind, {data.train_split: [str(path)]}
+    wanted = (data.train_split, data.validation_split, data.test_split)
+    files = sorted(file for file in path.rglob("*") if file.suffix in _FORMATS)
+    found: dict[str, list[str]] = {}
+    kinds: set[str] = set()
+    for split in wanted:
+        for file in files:
+            stem = file.name[len(split) :]
+            if file.name.startswith(split) and not stem[:1].isalpha():
+                _refuse_empty(file)
+                found.setdefault(split, []).append(str(file))
+                kinds.add(_FORMATS[file.suffix])
+    if data.train_split not in found:
+        raise UserError(
+            f"data: the folder '{data.source}' holds no file {data.train_split}.parquet, .csv or "
+            f".jsonl; it holds {', '.join(file.name for file in files[:4]) or 'none of them'}"
+        )
+    if len(kinds) > 1:
+        raise UserError(
+            f"data: the folder '{data.source}' mixes {' and '.join(sorted(kinds))} files; "
+            "keep one format"
+        )
+    return kinds.pop(), found
+
+
+def _refuse_empty(path: Path) -> None:
+    if path.stat().st_size == 0:
+        raise UserError(f"data: the file {path} is empty; fetch it again or remove it")
+
+
+def _rows(split: "datasets.Dataset", data: Data, name: str) -> Rows:
+    columns = [data.text, data.label] + ([data.text_pair] if data.text_pair else [])
+    for column in columns:
+        if column not in split.column_names:
+            raise UserError(
+                f"data: no column '{column}' in split '{name}' of '{data.source}'; it has "
+                f"{', '.join(split.column_names)}; set data.text, data.text_pair or data.label"
+            )
+    if split.num_rows == 0:
+        raise UserError(f"data: split '{name}' of '{data.source}' is empty; it needs rows")
+    texts = _text_column(split, data.text, name)
+    if data.text_pair is not None:
+        pairs: list[Text] = list(
+            zip(texts, _text_column(split, data.text_pair, name), strict=True)
+        )
+        return Rows(texts=pairs, labels=_label_column(split, data, name))
+    return Rows(texts=list(texts), labels=_label_column(split, data, name))
+
+
+def _text_column(split: "datasets.Dataset", column: str, name: str) -> list[str]:
+    values = split[column][:]
+    for row, value in enumerate(values):
+        if not isinstance(value, str):
+            what = "is missing" if value is None else f"is {type(value).__name__}, not text"
+            raise UserError(
+                f"data: column '{column}' of split '{name}', row {row}, {what}; "
+                "set data.text to a text column, or drop the row"
+            )
+    return list(values)
+
+
+def _label_column(split: "datasets.Dataset", data: Data, name: str) -> list[str]:
+    declared = _declared_names(split, data.label)
+    labels = []
+    for row, value in enumerate(split[data.label][:]):
+        if value is None or isinstance(value, float | list | dict):
+            raise UserError(
+                f"data: label column '{data.label}' of split '{name}', row {row}, is "
+                f"{'missing' if value is None else type(value).__name__}; a label is a name or an "
+                "integer"
+            )
+        if declared and not 0 <= value < len(declared):
+            raise UserError(
+                f"data: split '{name}' of '{data.source}' is not labelled (row {row} has label "
+                f"{value}); choose a labelled split, such as data.test_split=validation"
+            )
+        labels.append(declared[value] if declared else str(value))
+    return labels
+
+
+def _declared_names(split: "datasets.Dataset", column: str) -> tuple[str, ...]:
+    """The names of a ClassLabel column, in their published order; nothing for other columns."""
+    names: Callable[[], list[str]] | list[str] = getattr(split.features[column], "names", [])
+    return tuple(names) if isinstance(names, list) else ()
+
+
+def _refuse_single_rows(rows: Rows, data: Data) -> None:
+    for label, count in sorted(Counter(rows.labels).items()):
+        if count == 1:
+            raise UserError(
+                f"data: label '{label}' has a single training row in '{data.source}'; it can be "
+                "neither learned nor split: add rows for it, or remove it"
+            )
+
+
+def _split_off(rows: Rows, fraction: float, *, seed: int) -> tuple[Rows, Rows]:
+    """Stratified, seeded; each label keeps at least one row on both sides."""
+    generator = np.random.default_rng(seed)
+    by_label: dict[str, list[int]] = {}
+    for i, label in enumerate(rows.labels):
+        by_label.setdefault(label, []).append(i)
+    taken: set[int] = set()
+    for label in sorted(by_label):
+        positions = by_label[label]
+        count = min(max(1, round(len(positions) * fraction)), len(positions) - 1)
+        taken.update(int(i) for i in generator.permutation(positions)[:count])
+    rest = [i for i in range(len(rows)) if i not in taken]
+    return rows.take(rest), rows.take(sorted(taken))
+
+
+def _without_leaks(train: Rows, held_out: Sequence[Rows]) -> tuple[Rows, int]:
+    seen = {_folded(text) for rows in held_out for text in rows.texts}
+    keep = [i for i, text in enumerate(train.texts) if _folded(text) not in seen]
+    return train.take(keep), len(train) - len(keep)
+
+
+def _folded(text: Text) -> tuple[str, ...]:
+    """Case and white space do not make two texts different."""
+    parts = (text,) if isinstance(text, str) else text
+    return tuple(" ".join(part.casefold().split()) for part in parts)
+
+
+def _table(rows: Rows, label_names: tuple[str, ...]) -> "pyarrow.Table":
+    import pyarrow
+
+    index = {name: i for i, name in enumerate(label_names)}
+    columns: dict[str, list[str] | list[int]] = {}
+    columns["text"] = [text if isinstance(text, str) else text[0] for text in rows.texts]
+    if rows.texts and not isinstance(rows.texts[0], str):
+        columns["text_pair"] = [text[1] for text in rows.texts]
+    columns["label"] = [index[label] for label in rows.labels]
+    return pyarrow.table(columns)
+
+
+def _described(rows: Rows, label_names: tuple[str, ...]) -> Split:
+    counts = Counter(rows.labels)
+    words = [
+        len((text if isinstance(text, str) else " ".join(text)).split()) for text in rows.texts
+    ]
+    buckets = np.searchsorted(_LENGTH_BOUNDS, words)  # a bound belongs to the bucket it closes
+    return Split(
+        rows=len(rows),
+        label_counts=tuple(counts[name] for name in label_names),
+        length_histogram=tuple(
+            int(n) for n in np.bincount(buckets, minlength=len(_LENGTH_BOUNDS) + 1)
+        ),
+    )
+
