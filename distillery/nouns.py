@@ -4,7 +4,7 @@ Small by design: weights and data move by URI and digest, never by value. Every 
 round trip through JSON, since Prefect stores them so.
 """
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
@@ -13,6 +13,15 @@ class Noun(BaseModel):
     """Frozen and keyword-only; an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+    @property
+    def identity(self) -> object:
+        """What makes two of them the same input of a step, as JSON.
+
+        Nouns that point at an artifact leave out what differs between equal makings, such as
+        the seconds it took.
+        """
+        return self.model_dump(mode="json")
 
 
 class Artifact(Noun):
@@ -59,6 +68,11 @@ class Dataset(Noun):
         """The content's digest."""
         return self.artifact.digest
 
+    @property
+    def identity(self) -> object:
+        """Content and label names; not where it came from."""
+        return [self.digest, self.label_names, self.is_pair]
+
 
 class Epoch(Noun):
     """What one epoch of training showed."""
@@ -95,6 +109,11 @@ class Checkpoint(Noun):
         """The content's digest."""
         return self.artifact.digest
 
+    @property
+    def identity(self) -> object:
+        """Content and what the content does not hold."""
+        return [self.digest, self.name, self.role, self.max_length, self.label_names]
+
 
 class SoftLabels(Noun):
     """A teacher's logits over a data set, found by the content of the texts."""
@@ -104,6 +123,11 @@ class SoftLabels(Noun):
     dataset_digest: str
     rows: int
     classes: int
+
+    @property
+    def identity(self) -> object:
+        """Content alone."""
+        return self.artifact.digest
 
 
 class Parity(Noun):
@@ -147,6 +171,11 @@ class Candidate(Noun):
     def digest(self) -> str:
         """The content's digest."""
         return self.artifact.digest
+
+    @property
+    def identity(self) -> object:
+        """Content and what the content does not hold."""
+        return [self.digest, self.name, self.role, self.parity_failure]
 
 
 class Quality(Noun):
@@ -259,3 +288,46 @@ class RegisteredVersion(Noun):
     candidate_name: str
     candidate_digest: str
     aliases: tuple[str, ...] = ()
+
+
+class Findings(Noun):
+    """All that a run found: what the report tells, and what ``--json`` prints."""
+
+    recipe_name: str
+    recipe_description: str
+    recipe_yaml: str = Field(description="The recipe as it ran, overrides included.")
+    recipe_digest: str
+    model: str = Field(description="Name in the registry.")
+    code_version: str
+    flow_run_id: str
+    started_at: str = Field(description="ISO 8601, UTC.")
+    target: str
+    gates: dict[str, float | str | None] = Field(description="The recipe's gates, as given.")
+    dataset: Dataset
+    teacher: Checkpoint
+    students: tuple[Checkpoint, ...] = Field(description="One a student and seed.")
+    controls: tuple[Checkpoint, ...]
+    candidates: tuple[Candidate, ...]
+    qualities: tuple[Quality, ...] = Field(description="One a candidate, by name.")
+    measurements: tuple[Measurement, ...] = Field(description="Of those that were benchmarked.")
+    gains: tuple[Gain, ...]
+    verdict: Verdict
+    versions: tuple[RegisteredVersion, ...]
+
+    def quality(self, candidate_name: str) -> Quality:
+        """The quality of a candidate. Raises ``KeyError`` where it was not evaluated."""
+        return _named(self.qualities, candidate_name)
+
+    def measurement(self, candidate_name: str) -> Measurement:
+        """The measurement of a candidate. Raises ``KeyError`` where it was not benchmarked."""
+        return _named(self.measurements, candidate_name)
+
+
+_OfCandidate = TypeVar("_OfCandidate", Quality, Measurement)
+
+
+def _named(found: tuple[_OfCandidate, ...], candidate_name: str) -> _OfCandidate:
+    for one in found:
+        if one.candidate_name == candidate_name:
+            return one
+    raise KeyError(candidate_name)

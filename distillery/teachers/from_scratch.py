@@ -74,7 +74,7 @@ class FromScratch(TeacherSource):
         from transformers import PreTrainedTokenizerFast
 
         wordpiece = BertWordPieceTokenizer(lowercase=True)
-        wordpiece.train_from_iterable(
+        wordpiece.train_from_iterator(
             texts,
             vocab_size=self.vocabulary_size,
             min_frequency=2,

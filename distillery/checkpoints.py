@@ -1,0 +1,39 @@
+"""Checkpoints on disk: the Transformers layout, safetensors only."""
+
+from pathlib import Path
+
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from distillery import storage
+from distillery.nouns import Artifact, Checkpoint
+from distillery.teachers.base import LoadedModel
+
+
+def save(loaded: LoadedModel) -> Artifact:
+    """Weights, configuration and tokenizer, into the storage."""
+    with storage.new_folder() as folder:
+        loaded.model.save_pretrained(folder)
+        loaded.tokenizer.save_pretrained(folder)
+        return storage.put(folder, "checkpoint")
+
+
+def load(checkpoint: Checkpoint) -> LoadedModel:
+    """The verified checkpoint, in eval mode.
+
+    Raises ``DamagedArtifactError`` where its content does not match its digest.
+    """
+    return load_folder(storage.fetch(checkpoint.artifact))
+
+
+def load_folder(folder: Path) -> LoadedModel:
+    """A checkpoint's folder, in eval mode; nothing is fetched and nothing unpickled."""
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder, local_files_only=True, use_safetensors=True
+    )
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    return LoadedModel(model=model.eval(), tokenizer=tokenizer)
+
+
+def parameters(loaded: LoadedModel) -> int:
+    """How many weights it has."""
+    return sum(weight.numel() for weight in loaded.model.parameters())

@@ -1,0 +1,77 @@
+"""How far a graph is from the model it came from: on real text, and in several shapes."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from distillery.nouns import Parity
+from distillery.runtimes.base import Engine, Text
+
+# B batch, S sequence, C classes
+
+
+def compare(reference: Engine, other: Engine, texts: Sequence[Text], *, against: str) -> Parity:
+    """Hold the other engine's logits in every shape against the reference's for the text alone.
+
+    The reference answers each text by itself at its natural length, so nothing is padded. The
+    other answers each text by itself, in batches of 8 of like lengths (little padding), and in
+    batches of 32 where the shortest stand beside the longest (much padding). A graph whose mask
+    is broken, or whose activation scales depend on the neighbours too much, differs in the latter.
+    All numbers are over (text, shape) pairs; KL is of softmax(reference) to softmax(other).
+
+    Raises ``ValueError`` where there are no texts.
+    """
+    if not texts:
+        raise ValueError("parity needs at least one text")
+    expected = np.concatenate([_logits(reference, [text])[0] for text in texts])  # (rows, C)
+    differences, divergences, flips = [], [], []
+    shapes: set[tuple[int, int]] = set()
+    for rows in _batches(expected.shape[0], other, texts):
+        found, shape = _logits(other, [texts[row] for row in rows])
+        shapes.add(shape)
+        differences.append(np.abs(found - expected[rows]).ravel())
+        divergences.append(_kl(expected[rows], found))
+        flips.append(found.argmax(axis=1) != expected[rows].argmax(axis=1))
+    difference = np.concatenate(differences)
+    return Parity(
+        against=against,
+        rows=len(texts),
+        max_abs_logit_difference=float(difference.max()),
+        mean_abs_logit_difference=float(difference.mean()),
+        mean_kl=float(np.concatenate(divergences).mean()),
+        label_flip_rate=float(np.concatenate(flips).mean()),
+        shapes=tuple(sorted(shapes)),
+    )
+
+
+def _batches(count: int, engine: Engine, texts: Sequence[Text]) -> Iterator[list[int]]:
+    """Row numbers: each alone, then by 8 of like lengths, then by 32 of unlike ones."""
+    lengths = [engine.encode([text])["input_ids"].shape[1] for text in texts]
+    by_length = sorted(range(count), key=lambda row: lengths[row])
+    from_both_ends = [
+        row for pair in zip(by_length, reversed(by_length), strict=True) for row in pair
+    ][:count]
+    for order, size in ((list(range(count)), 1), (by_length, 8), (from_both_ends, 32)):
+        for start in range(0, count, size):
+            yield order[start : start + size]
+
+
+def _logits(engine: Engine, texts: Sequence[Text]) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """(B, C), and the shape (B, S) that was asked."""
+    encoded = engine.encode(texts)
+    batch, tokens = encoded["input_ids"].shape
+    return engine.logits(encoded).astype(np.float64), (batch, tokens)
+
+
+def _kl(expected: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """KL(softmax expected ‖ softmax found) of each row, in nats: (B, C), (B, C) → (B,)."""
+    log_p, log_q = _log_softmax(expected), _log_softmax(found)
+    divergence: NDArray[np.float64] = (np.exp(log_p) * (log_p - log_q)).sum(axis=1)
+    return divergence
+
+
+def _log_softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    found: NDArray[np.float64] = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return found

@@ -1,0 +1,104 @@
+"""The teacher's signal: its outputs over the training texts, computed once and found by content.
+
+A row is looked up by the digest of its texts, never by its position or step: shuffling would
+misalign a positional cache silently. The file belongs to one teacher (weights and tokenizer, by
+digest) and one maximum length.
+"""
+
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from distillery import checkpoints, digests, preparation, storage
+from distillery.encoding import Collator, encode
+from distillery.errors import DamagedArtifactError
+from distillery.nouns import Checkpoint, Dataset, SoftLabels
+from distillery.preparation import Text
+from distillery.teachers.base import LoadedModel
+
+log = logging.getLogger(__name__)
+
+_BATCH_SIZE = 64
+_SPOT_CHECKS = 8
+_TOLERANCE = 1e-3  # other batch shapes and thread counts move logits by some 1e-5
+
+
+def compute(teacher: Checkpoint, dataset: Dataset) -> SoftLabels:
+    """The teacher's logits over the training texts, stored by content."""
+    texts, _ = preparation.read(dataset, "train")
+    unique = list(dict.fromkeys(texts))
+    logits = live_logits(checkpoints.load(teacher), unique, teacher.max_length)
+    keys = np.frombuffer(b"".join(_key(text) for text in unique), dtype=np.uint8)
+    with storage.new_folder() as folder:
+        save_file(
+            {"keys": keys.reshape(len(unique), -1), "logits": logits},
+            folder / "soft_labels.safetensors",
+        )
+        artifact = storage.put(folder, "soft-labels")
+    return SoftLabels(
+        artifact=artifact,
+        teacher_digest=teacher.digest,
+        dataset_digest=dataset.digest,
+        rows=len(unique),
+        classes=logits.shape[1],
+    )
+
+
+def cached_logits(
+    soft_labels: SoftLabels, teacher: Checkpoint, texts: Sequence[Text]
+) -> torch.Tensor:
+    """(N, C) logits of ``texts``, from the cache, a few of them proven against the live teacher.
+
+    Raises ``DamagedArtifactError`` where the cache belongs to another teacher, lacks a text, or
+    disagrees with what the teacher says now.
+    """
+    if soft_labels.teacher_digest != teacher.digest:
+        raise DamagedArtifactError("the cached soft labels belong to another teacher; run again")
+    stored = load_file(storage.fetch(soft_labels.artifact) / "soft_labels.safetensors")
+    row_of = {key.tobytes(): row for row, key in enumerate(stored["keys"])}
+    try:
+        rows = [row_of[_key(text)] for text in texts]
+    except KeyError:
+        raise DamagedArtifactError(
+            "the cached soft labels lack a training text; run again to make them anew"
+        ) from None
+    logits = torch.from_numpy(stored["logits"][rows])
+    sample = np.random.default_rng(0).choice(
+        len(texts), min(_SPOT_CHECKS, len(texts)), replace=False
+    )
+    live = live_logits(
+        checkpoints.load(teacher), [texts[i] for i in sample], teacher.max_length
+    )
+    difference = float(np.abs(logits[sample].numpy() - live).max())
+    if difference > _TOLERANCE * max(1.0, float(np.abs(live).max())):
+        raise DamagedArtifactError(
+            f"the cached soft labels differ from the teacher by {difference:.2g}; run again"
+        )
+    return logits
+
+
+@torch.inference_mode()
+def live_logits(
+    teacher: LoadedModel, texts: Sequence[Text], max_length: int
+) -> NDArray[np.float32]:
+    """(N, C) from the teacher itself: in eval mode, without gradients, batched by length."""
+    model = teacher.model.eval()
+    rows = encode(teacher.tokenizer, texts, max_length)
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"]))
+    collate = Collator(teacher.tokenizer.pad_token_id)
+    found = np.zeros((len(rows), model.config.num_labels), dtype=np.float32)
+    for start in range(0, len(order), _BATCH_SIZE):
+        chosen = order[start : start + _BATCH_SIZE]
+        batch = {
+            name: tensor.to(model.device) for name, tensor in collate([rows[i] for i in chosen]).items()
+        }
+        found[chosen] = model(**batch).logits.float().cpu().numpy()
+    return found
+
+
+def _key(text: Text) -> bytes:
+    return digests.of_texts((text,) if isinstance(text, str) else text)

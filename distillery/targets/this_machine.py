@@ -1,0 +1,72 @@
+"""The machine that runs the flow, measured by a quiet process of its own."""
+
+import subprocess
+import sys
+import tempfile
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from distillery.benchmarking.driver import PACKAGE_ROOT, Entry, Plan
+from distillery.errors import BenchmarkProcessError
+from distillery.nouns import Measurement, Scenario
+from distillery.runtimes.base import Text
+
+_LAST_WORDS_LINES = 12
+
+
+class ThisMachine:
+    """Measures here and now. The caller's process has torch, threads and an event loop."""
+
+    name = "this-machine"
+
+    def measure(
+        self, entries: Sequence[Entry], texts: Sequence[Text], scenario: Scenario, threads: int
+    ) -> tuple[Measurement, ...]:
+        """One measurement an entry, in their order; see ``driver.measure``.
+
+        Raises ``BenchmarkProcessError`` where the measuring process fails.
+        """
+        with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+            plan_file, out_file = Path(folder) / "plan.json", Path(folder) / "measurements.json"
+            plan = Plan(
+                entries=tuple(replace(entry, folder=entry.folder.absolute()) for entry in entries),
+                texts=tuple(texts),
+                scenario=scenario,
+                threads=threads,
+                target=self.name,
+            )
+            plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
+            _run(plan_file, out_file)
+            return TypeAdapter(tuple[Measurement, ...]).validate_json(out_file.read_bytes())
+
+
+def _run(plan_file: Path, out_file: Path) -> None:
+    """The environment passes through: the driver sets every thread count for its workers."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "distillery.benchmarking", str(plan_file), str(out_file)],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        cwd=PACKAGE_ROOT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    last_words: deque[str] = deque(maxlen=_LAST_WORDS_LINES)
+    with process:
+        assert process.stderr is not None
+        try:
+            # blocked but for a few lines of progress, none of them within a timed part; they go
+            # to stderr and not to a log, whose handlers may have threads that would then run
+            for line in process.stderr:
+                sys.stderr.write(line)
+                last_words.append(line)
+        except BaseException:
+            process.kill()  # its workers end with it: their stdin closes
+            raise
+    if process.returncode != 0:
+        raise BenchmarkProcessError(
+            f"the benchmark ended with status {process.returncode}:\n{''.join(last_words)}"
+        )
