@@ -64,12 +64,11 @@ def export(checkpoint_folder: Path, onnx_path: Path) -> None:
     mask[1, 5:] = 0
     example = {"input_ids": ids, "attention_mask": mask, "token_type_ids": torch.zeros_like(ids)}
     with warnings.catch_warnings():
-        # the tracing exporter is deprecated in favour of dynamo's, which cannot be fused
-        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"torch\.onnx")
+        # the tracing exporter is deprecated in favour of dynamo's, whose graphs are not fused
         warnings.filterwarnings("ignore", message="You are using the legacy TorchScript-based")
         warnings.filterwarnings("ignore", message="The feature will be removed")
-        # shape checks that hold for every input, and the index of the mask's own buffer
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
+        # checks of shapes that hold for every input, and the look-up of the mask's own rows
+        warnings.filterwarnings("ignore", message="Converting a tensor to a Python boolean")
         warnings.filterwarnings("ignore", message="Exporting aten::index operator")
         torch.onnx.export(
             wrapper,

@@ -1,0 +1,46 @@
+"""Which code and which process made something."""
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from distillery import __version__
+
+
+def code_version() -> str:
+    """The release, and the commit where it runs from a checkout: ``0.1.0+g1a2b3c4.dirty``."""
+    source = Path(__file__).parent.parent
+    if not (source / ".git").exists():
+        return __version__
+    try:
+        commit = _git(source, "rev-parse", "--short=12", "HEAD")
+        dirty = ".dirty" if _git(source, "status", "--porcelain", "--untracked-files=no") else ""
+    except (OSError, subprocess.CalledProcessError):
+        return __version__
+    return f"{__version__}+g{commit}{dirty}"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(
+        ["git", *arguments], cwd=folder, check=True, capture_output=True, text=True, timeout=10
+    ).stdout.strip()
+
+
+def this_process() -> str:
+    """Host, process id and start time: enough to tell later whether it still lives."""
+    process = psutil.Process()
+    return f"{socket.gethostname()}:{os.getpid()}:{int(process.create_time())}"
+
+
+def is_dead(owner: str) -> bool:
+    """Whether a process named by ``this_process`` ran on this host and is gone."""
+    host, pid, started = owner.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False  # another host's: nobody here can tell
+    try:
+        return int(psutil.Process(int(pid)).create_time()) != int(started)
+    except psutil.NoSuchProcess:
+        return True

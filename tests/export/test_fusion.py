@@ -1,0 +1,112 @@
+"""Every supported architecture is fused in full; anything less is loud."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from distillery.export import fusion, pytorch_to_onnx
+
+from . import tiny
+
+EXPECTED = {
+    "bert": {
+        "Attention": 2,
+        "BiasGelu": 2,
+        "EmbedLayerNormalization": 1,
+        "SkipLayerNormalization": 4,
+    },
+    # positions count from the padding token, which EmbedLayerNormalization cannot express
+    "roberta": {
+        "Attention": 2,
+        "BiasGelu": 2,
+        "LayerNormalization": 1,
+        "SkipLayerNormalization": 4,
+    },
+    # the one Gelu without a bias is the classification head's
+    "electra": {
+        "Attention": 2,
+        "BiasGelu": 2,
+        "EmbedLayerNormalization": 1,
+        "Gelu": 1,
+        "SkipLayerNormalization": 4,
+    },
+    "distilbert": {
+        "Attention": 2,
+        "BiasGelu": 2,
+        "EmbedLayerNormalization": 1,
+        "SkipLayerNormalization": 4,
+    },
+}
+
+
+def _fuse(onnx_path: Path, out_path: Path, layers: int = tiny.LAYERS) -> dict[str, int]:
+    return fusion.fuse(
+        onnx_path, out_path, heads=tiny.HEADS, hidden_size=tiny.HIDDEN_SIZE, layers=layers
+    )
+
+
+@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
+def test_fuses_every_layer_and_keeps_the_answers(architecture: str, tmp_path: Path) -> None:
+    pytorch_to_onnx.export(tiny.save_checkpoint(tmp_path, architecture), tmp_path / "traced.onnx")
+    assert _fuse(tmp_path / "traced.onnx", tmp_path / "fused.onnx") == EXPECTED[architecture]
+    traced = onnxruntime.InferenceSession(tmp_path / "traced.onnx")
+    fused = onnxruntime.InferenceSession(tmp_path / "fused.onnx")
+    random = np.random.default_rng(1)
+    for tokens, padding in ((1, 0), (12, 0), (12, 5), (30, 25)):
+        ids = random.integers(5, len(tiny._VOCABULARY), (3, tokens))
+        mask = np.ones_like(ids)
+        if padding:
+            ids[0, -padding:], mask[0, -padding:] = 0, 0
+        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": 0 * ids}
+        asked = {node.name: inputs[node.name] for node in fused.get_inputs()}
+        np.testing.assert_allclose(
+            fused.run(None, asked)[0], traced.run(None, asked)[0], atol=1e-4
+        )
+
+
+def test_same_bytes_twice(tmp_path: Path) -> None:
+    folder = tiny.save_checkpoint(tmp_path)
+    for name in ("first", "second"):
+        pytorch_to_onnx.export(folder, tmp_path / f"{name}-traced.onnx")
+        _fuse(tmp_path / f"{name}-traced.onnx", tmp_path / f"{name}.onnx")
+    assert (tmp_path / "first.onnx").read_bytes() == (tmp_path / "second.onnx").read_bytes()
+
+
+def test_a_layer_left_out_is_an_error(tmp_path: Path) -> None:
+    pytorch_to_onnx.export(tiny.save_checkpoint(tmp_path), tmp_path / "traced.onnx")
+    with pytest.raises(fusion.FusionError, match="fused 2 attention operators of 3 layers"):
+        _fuse(tmp_path / "traced.onnx", tmp_path / "fused.onnx", layers=3)
+    assert not (tmp_path / "fused.onnx").exists()
+
+
+class _Sdpa(torch.nn.Module):
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.model = AutoModelForSequenceClassification.from_pretrained(
+            folder, attn_implementation="sdpa"
+        )
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.model(input_ids, attention_mask).logits
+        return logits
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_unrecognized_attention_is_an_error(tmp_path: Path) -> None:
+    ids = torch.ones((2, 8), dtype=torch.int64)
+    torch.onnx.export(
+        _Sdpa(tiny.save_checkpoint(tmp_path)).eval(),
+        (ids, ids),
+        tmp_path / "sdpa.onnx",
+        dynamo=False,
+        opset_version=14,
+        input_names=["input_ids", "attention_mask"],
+        output_names=["logits"],
+        dynamic_axes={"input_ids": {0: "batch", 1: "sequence"}},
+    )
+    with pytest.raises(fusion.FusionError, match="fused 0 attention operators of 2 layers"):
+        _fuse(tmp_path / "sdpa.onnx", tmp_path / "fused.onnx")

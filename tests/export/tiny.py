@@ -1,0 +1,94 @@
+"""Random models of a few kilobytes, in the layout that training leaves behind."""
+
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import TemplateProcessing
+from transformers import (
+    AutoModelForSequenceClassification,
+    BertConfig,
+    DistilBertConfig,
+    ElectraConfig,
+    PretrainedConfig,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+)
+
+LABELS = ("no", "yes", "perhaps", "never", "ever")
+LAYERS = 2
+HEADS = 4
+HIDDEN_SIZE = 32
+ARCHITECTURES = ("bert", "roberta", "electra", "distilbert")
+
+_WORDS = "a b c d e f g h move my money to the bank now please what is weather in paris".split()
+_VOCABULARY = {
+    token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_WORDS])
+}
+TEXTS = [
+    " ".join(_WORDS[(start * 7 + i) % len(_WORDS)] for i in range(1 + start * 5 % 13))
+    for start in range(40)
+]
+
+
+def config(architecture: str, *, dropout: float = 0.1) -> PretrainedConfig:
+    """Two layers of 32; weights spread widely, so that rows really differ."""
+    size = len(_VOCABULARY)
+    labels = {
+        "num_labels": len(LABELS),
+        "vocab_size": size,
+        "max_position_embeddings": 40,
+        "initializer_range": 0.3,
+        "pad_token_id": 0,
+    }
+    if architecture == "distilbert":
+        return DistilBertConfig(
+            dim=HIDDEN_SIZE,
+            n_layers=LAYERS,
+            n_heads=HEADS,
+            hidden_dim=48,
+            dropout=dropout,
+            attention_dropout=dropout,
+            seq_classif_dropout=dropout,
+            **labels,
+        )
+    body = {
+        **labels,
+        "hidden_size": HIDDEN_SIZE,
+        "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS,
+        "intermediate_size": 48,
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+        "classifier_dropout": dropout,
+    }
+    match architecture:
+        case "bert":
+            return BertConfig(**body)
+        case "roberta":
+            return RobertaConfig(**body, type_vocab_size=1, bos_token_id=2, eos_token_id=3)
+        case "electra":
+            return ElectraConfig(**body, embedding_size=16)
+    raise ValueError(architecture)
+
+
+def save_checkpoint(folder: Path, architecture: str = "bert", *, dropout: float = 0.1) -> Path:
+    """A model with random weights (the same each time) and its WordPiece tokenizer."""
+    torch.manual_seed(0)
+    model = AutoModelForSequenceClassification.from_config(config(architecture, dropout=dropout))
+    model.save_pretrained(folder)
+    words = Tokenizer(WordPiece(_VOCABULARY, unk_token="[UNK]"))
+    words.normalizer = BertNormalizer()
+    words.pre_tokenizer = BertPreTokenizer()
+    words.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
+    )
+    PreTrainedTokenizerFast(
+        tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]"
+    ).save_pretrained(folder)
+    return folder
