@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from distillery import storage
 from distillery.nouns import Artifact, Checkpoint
@@ -12,6 +13,7 @@ from distillery.teachers.base import LoadedModel
 def save(loaded: LoadedModel) -> Artifact:
     """Weights, configuration and tokenizer, into the storage."""
     with storage.new_folder() as folder:
+        transformers_logging.disable_progress_bar()
         loaded.model.save_pretrained(folder)
         loaded.tokenizer.save_pretrained(folder)
         return storage.put(folder, "checkpoint")
@@ -27,6 +29,7 @@ def load(checkpoint: Checkpoint) -> LoadedModel:
 
 def load_folder(folder: Path) -> LoadedModel:
     """A checkpoint's folder, in eval mode; nothing is fetched and nothing unpickled."""
+    transformers_logging.disable_progress_bar()
     model = AutoModelForSequenceClassification.from_pretrained(
         folder, local_files_only=True, use_safetensors=True
     )

@@ -1,8 +1,9 @@
-"""The three trainings of a run: the teacher, a student from its signal, and the control."""
+"""The trainings of a run: the teacher, and students from its signal or, as controls, without."""
 
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 from transformers import set_seed
 
@@ -44,50 +45,25 @@ def fine_tune(
 def distill(
     student: Student,
     teacher: Checkpoint,
-    soft_labels: SoftLabels,
+    soft_labels: SoftLabels | None,
     dataset: Dataset,
     *,
+    role: Literal["student", "control"],
     seed: int,
     work: Path,
     on_epoch: OnEpoch,
 ) -> Checkpoint:
-    """A student, through its task stages, from its teacher's cached signal."""
+    """A student, through its task stages. A control needs no soft labels."""
     set_seed(seed)
     return _through_stages(
         student.build(checkpoints.load(teacher)),
         stages=student.task,
         dataset=dataset,
         name=student.name,
-        role="student",
+        role=role,
         max_length=teacher.max_length,
         parent=teacher,
         soft_labels=soft_labels,
-        seed=seed,
-        work=work,
-        on_epoch=on_epoch,
-    )
-
-
-def control(
-    student: Student,
-    teacher: Checkpoint,
-    dataset: Dataset,
-    *,
-    seed: int,
-    work: Path,
-    on_epoch: OnEpoch,
-) -> Checkpoint:
-    """The same student from the same start, on hard labels only."""
-    set_seed(seed)
-    return _through_stages(
-        student.build(checkpoints.load(teacher)),
-        stages=student.control_stages(),
-        dataset=dataset,
-        name=f"{student.name}-control",
-        role="control",
-        max_length=teacher.max_length,
-        parent=teacher,
-        soft_labels=None,
         seed=seed,
         work=work,
         on_epoch=on_epoch,

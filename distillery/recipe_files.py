@@ -67,7 +67,7 @@ def validate(values: dict[str, Any], *, where: str) -> Recipe:
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        problems = error.errors()
+        problems = [problem for problem in error.errors() if not _is_echo(problem)]
         first = problems[0]
         more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(f"recipe {where}: {_in_words(first, values)}{more}") from error
@@ -123,6 +123,11 @@ def _index(part: str, place: list[Any], key: str) -> int:
             f"choose 0 to {len(place) - 1}"
         )
     return int(part)
+
+
+def _is_echo(problem: Any) -> bool:
+    """Pydantic also calls a tuple too short whose items it had just refused."""
+    return problem["type"] == "too_short" and bool(problem["input"])
 
 
 def _in_words(problem: Any, values: dict[str, Any]) -> str:

@@ -29,7 +29,7 @@ from mlflow.types import ColSpec, DataType, Map, Schema
 
 from distillery import provenance, storage
 from distillery.errors import UserError
-from distillery.nouns import Artifact, Candidate, Dataset, Epoch, RegisteredVersion
+from distillery.nouns import Artifact, Candidate, Checkpoint, Dataset, Epoch, RegisteredVersion
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +103,33 @@ class StepRun:
     def file(self, path: Path, folder: str | None = None) -> None:
         """A file, kept with the run."""
         self._client.log_artifact(self.run_id, str(path), folder)
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        """What a training made: where, how large, how good, how long it took."""
+        self.tags({"digest": checkpoint.digest, "uri": checkpoint.artifact.uri})
+        self.metrics(
+            {
+                "parameters": checkpoint.parameters,
+                "best_epoch": checkpoint.best_epoch,
+                "training_seconds": checkpoint.training_seconds,
+            }
+        )
+
+    def candidate(self, candidate: Candidate) -> None:
+        """What an export made: how large, how far from its reference, what was fused."""
+        self.tags({"digest": candidate.digest, "uri": candidate.artifact.uri})
+        self.metrics({"size_bytes": candidate.size_bytes})
+        self.metrics({f"fused_{name}": n for name, n in candidate.fused_operators.items()})
+        if candidate.parity is not None:
+            self.metrics(
+                {
+                    "max_abs_logit_difference": candidate.parity.max_abs_logit_difference,
+                    "mean_kl": candidate.parity.mean_kl,
+                    "label_flip_rate": candidate.parity.label_flip_rate,
+                }
+            )
+        if candidate.parity_failure is not None:
+            self.tags({"parity_failure": candidate.parity_failure})
 
     def dataset(self, dataset: Dataset) -> None:
         """The data set as an MLflow dataset input, by digest."""
@@ -386,3 +413,12 @@ def _flat(params: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str,
             yield from _flat(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
+
+
+def run_link(run_id: str) -> str | None:
+    """The page of a run, where the tracking server has pages."""
+    uri = mlflow.get_tracking_uri()
+    if not uri.startswith(("http://", "https://")):
+        return None
+    experiment_id = MlflowClient().get_run(run_id).info.experiment_id
+    return f"{uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"

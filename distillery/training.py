@@ -81,6 +81,7 @@ def train(
         seed=seed,
         data_seed=seed,
         report_to=[],
+        dataloader_pin_memory=torch.cuda.is_available(),
         disable_tqdm=not sys.stderr.isatty(),
     )
     trainer = _ObjectiveTrainer(

@@ -1,7 +1,7 @@
 """What every student is."""
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field
 
@@ -43,6 +43,10 @@ class Student(Noun, ABC):
     def build(self, teacher: LoadedModel) -> LoadedModel:
         """The student before its first step, with what it takes over from its teacher."""
 
-    def control_stages(self) -> tuple[HardLabels, ...]:
-        """The same trainings on hard labels: what the student learns without a teacher."""
-        return tuple(HardLabels(training=stage.training) for stage in self.task)
+    def as_control(self) -> Self:
+        """The same student from the same start, on hard labels only, for as many epochs.
+
+        Depends on no loss: changing a temperature leaves the control as it was.
+        """
+        stages = tuple(HardLabels(training=stage.training) for stage in self.task)
+        return self.model_copy(update={"name": f"{self.name}-control", "task": stages})

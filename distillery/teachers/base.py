@@ -51,8 +51,11 @@ class TeacherSource(Noun, ABC):
         """
 
     @abstractmethod
-    def check_labels(self, label_names: Sequence[str]) -> None:
-        """Raises ``UserError`` where the teacher's labels are not the data set's, by name."""
+    def check(self, label_names: Sequence[str]) -> None:
+        """All that can be told without loading it: weights, tokenizer, labels by name.
+
+        Raises ``UserError`` with the mend.
+        """
 
     @abstractmethod
     def build(self, *, texts: Sequence[str], label_names: Sequence[str]) -> LoadedModel:

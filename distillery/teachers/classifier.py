@@ -35,11 +35,12 @@ class Classifier(TeacherSource):
 
     def config(self) -> "PretrainedConfig":
         """The checkpoint's own."""
-        hub.check_weights(self.source)
         return hub.config_of(self.source)
 
-    def check_labels(self, label_names: Sequence[str]) -> None:
+    def check(self, label_names: Sequence[str]) -> None:
         """A permuted label list reads as chance accuracy, so names must match, not indices."""
+        hub.check_weights(self.source)
+        hub.tokenizer_of(self.source)
         own = self._own_labels()
         if all(name == f"LABEL_{i}" for i, name in enumerate(own)) and set(own) != set(label_names):
             raise UserError(

@@ -54,7 +54,7 @@ class FromScratch(TeacherSource):
             attention_probs_dropout_prob=self.dropout,
         )
 
-    def check_labels(self, label_names: Sequence[str]) -> None:
+    def check(self, label_names: Sequence[str]) -> None:
         """Nothing to match: the head is made for the data set."""
 
     def build(self, *, texts: Sequence[str], label_names: Sequence[str]) -> LoadedModel:

@@ -32,11 +32,12 @@ class Pretrained(TeacherSource):
 
     def config(self) -> "PretrainedConfig":
         """The checkpoint's own."""
-        hub.check_weights(self.source)
         return hub.config_of(self.source)
 
-    def check_labels(self, label_names: Sequence[str]) -> None:
-        """Nothing to match: the head is made for the data set."""
+    def check(self, label_names: Sequence[str]) -> None:
+        """Weights and tokenizer; no labels to match, since the head is made for the data set."""
+        hub.check_weights(self.source)
+        hub.tokenizer_of(self.source)
 
     def build(self, *, texts: Sequence[str], label_names: Sequence[str]) -> LoadedModel:
         """The encoder with a new head."""

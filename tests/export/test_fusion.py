@@ -63,9 +63,7 @@ def test_fuses_every_layer_and_keeps_the_answers(architecture: str, tmp_path: Pa
             ids[0, -padding:], mask[0, -padding:] = 0, 0
         inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": 0 * ids}
         asked = {node.name: inputs[node.name] for node in fused.get_inputs()}
-        np.testing.assert_allclose(
-            fused.run(None, asked)[0], traced.run(None, asked)[0], atol=1e-4
-        )
+        np.testing.assert_allclose(fused.run(None, asked)[0], traced.run(None, asked)[0], atol=1e-4)
 
 
 def test_same_bytes_twice(tmp_path: Path) -> None:

@@ -1,0 +1,90 @@
+"""What goes to the registry with each model: where it came from and what it can do."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from distillery import tracking
+from distillery.nouns import Candidate, Measurement, Noun, Quality, RegisteredVersion
+
+
+class Origin(Noun):
+    """What all models of a run have in common."""
+
+    flow_run_id: str
+    tracking_run_id: str
+    code_version: str
+    dataset_digest: str
+    recipe_digest: str
+
+
+def register(
+    candidates: Sequence[Candidate],
+    qualities: Sequence[Quality],
+    measurements: Sequence[Measurement],
+    *,
+    model: str,
+    origin: Origin,
+    step: tracking.StepRun,
+) -> tuple[RegisteredVersion, ...]:
+    """One version a candidate that can be served, parents before children.
+
+    The parent of an int8 graph is its fp32 graph; of a student's or control's fp32 graph, the
+    teacher's.
+    """
+    quality = {one.candidate_name: one for one in qualities}
+    measurement = {one.candidate_name: one for one in measurements}
+    version_of: dict[str, RegisteredVersion] = {}
+    teacher_fp32: RegisteredVersion | None = None
+    for candidate in sorted(candidates, key=_parents_first):
+        parent = version_of.get(candidate.parent_digest or "")
+        if parent is None and candidate.role != "teacher":
+            parent = teacher_fp32
+        version = tracking.register(
+            candidate,
+            model=model,
+            tags=_tags(
+                candidate,
+                quality[candidate.name],
+                measurement.get(candidate.name),
+                parent,
+                origin,
+            ),
+            step=step,
+        )
+        version_of[candidate.digest] = version
+        if candidate.role == "teacher" and candidate.precision == "fp32":
+            teacher_fp32 = version
+    return tuple(version_of.values())
+
+
+def _parents_first(candidate: Candidate) -> tuple[bool, bool]:
+    return candidate.role != "teacher", candidate.precision != "fp32"
+
+
+def _tags(
+    candidate: Candidate,
+    quality: Quality,
+    measurement: Measurement | None,
+    parent: RegisteredVersion | None,
+    origin: Origin,
+) -> dict[str, str]:
+    tags = {
+        "candidate": candidate.name,
+        "role": candidate.role,
+        "precision": candidate.precision,
+        "checkpoint": candidate.checkpoint_name,
+        "checkpoint_digest": candidate.checkpoint_digest,
+        "parent_version": parent.version if parent else "none",
+        "flow_run_id": origin.flow_run_id,
+        "mlflow_run_id": origin.tracking_run_id,
+        "code": origin.code_version,
+        "data_digest": origin.dataset_digest,
+        "recipe_digest": origin.recipe_digest,
+        "size_bytes": str(candidate.size_bytes),
+        "accuracy": f"{quality.accuracy:.4f}",
+    }
+    if measurement is not None:
+        tags["latency_p50_ms"] = f"{np.median(measurement.latencies_ms):.3f}"
+        tags["hardware"] = measurement.fingerprint.cpu_model
+    return {f"distillery.{name}": value for name, value in tags.items()}

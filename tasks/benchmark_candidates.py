@@ -1,0 +1,38 @@
+"""Time all candidates side by side."""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from distillery import preparation, storage
+from distillery.benchmarking.driver import Entry
+from distillery.nouns import Candidate, Dataset, Measurement, Scenario
+from distillery.targets.this_machine import ThisMachine
+from tasks.step import fresh_step, recorded
+
+
+@fresh_step
+def benchmark_candidates(
+    candidates: Sequence[Candidate], dataset: Dataset, scenario: Scenario, threads: int
+) -> tuple[Measurement, ...]:
+    """Never cached: what it measures is this machine, now."""
+    with recorded("benchmark") as run:
+        texts, _ = preparation.read(dataset, "test")
+        entries = [
+            Entry(
+                name=candidate.name,
+                digest=candidate.digest,
+                folder=storage.fetch(candidate.artifact),
+                runtime=candidate.runtime,
+            )
+            for candidate in candidates
+        ]
+        measurements = ThisMachine().measure(entries, texts, scenario, threads)
+        run.params({"scenario": scenario.model_dump(), "threads": measurements[0].threads})
+        with tempfile.TemporaryDirectory() as folder:
+            for measurement in measurements:
+                path = Path(folder) / f"{measurement.candidate_name.replace(' ', '-')}.json"
+                path.write_text(json.dumps(measurement.model_dump(mode="json")))
+                run.file(path, "measurements")
+        return measurements

@@ -1,0 +1,31 @@
+"""Distil one student with one seed."""
+
+from distillery import distillation
+from distillery.nouns import Checkpoint, Dataset, SoftLabels
+from distillery.recipe import AnyStudent
+from tasks.step import cached_step, recorded, work_folder
+
+
+@cached_step
+def distill_student(
+    student: AnyStudent,
+    teacher: Checkpoint,
+    soft_labels: SoftLabels,
+    dataset: Dataset,
+    seed: int,
+) -> Checkpoint:
+    """The student as a checkpoint."""
+    with recorded(f"{student.name} seed {seed}") as run:
+        run.params({"student": student.model_dump(mode="json"), "seed": seed})
+        checkpoint = distillation.distill(
+            student,
+            teacher,
+            soft_labels,
+            dataset,
+            role="student",
+            seed=seed,
+            work=work_folder(),
+            on_epoch=run.epoch,
+        )
+        run.checkpoint(checkpoint)
+        return checkpoint.model_copy(update={"tracking_run_id": run.run_id})

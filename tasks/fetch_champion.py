@@ -1,0 +1,15 @@
+"""The reigning champion, to be measured beside its challengers."""
+
+from collections.abc import Sequence
+
+from distillery import champions
+from distillery.nouns import Candidate, Dataset
+from tasks.step import fresh_step
+
+
+@fresh_step
+def fetch_champion(
+    model: str, dataset: Dataset, challengers: Sequence[Candidate]
+) -> Candidate | None:
+    """None where there is no champion, it is among the challengers, or it knows other labels."""
+    return champions.fetch(model, dataset, challengers)

@@ -1,0 +1,18 @@
+"""Fine-tune the teacher, or take it as it is."""
+
+from distillery import distillation
+from distillery.nouns import Checkpoint, Dataset
+from distillery.recipe import AnyTeacher
+from tasks.step import cached_step, recorded, work_folder
+
+
+@cached_step
+def fine_tune_teacher(teacher: AnyTeacher, dataset: Dataset, seed: int) -> Checkpoint:
+    """The teacher as a checkpoint."""
+    with recorded("teacher") as run:
+        run.params({"teacher": teacher.model_dump(mode="json"), "seed": seed})
+        checkpoint = distillation.fine_tune(
+            teacher, dataset, seed=seed, work=work_folder(), on_epoch=run.epoch
+        )
+        run.checkpoint(checkpoint)
+        return checkpoint.model_copy(update={"tracking_run_id": run.run_id})

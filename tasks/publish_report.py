@@ -1,0 +1,55 @@
+"""The report: a page, MLflow files and metrics, and Prefect artifacts."""
+
+import base64
+import json
+from pathlib import Path
+
+from prefect.artifacts import (
+    create_image_artifact,
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
+
+from distillery import storage, tracking
+from distillery.nouns import Findings
+from distillery.report import page, plots, tables
+from tasks.step import fresh_step
+
+
+@fresh_step
+def publish_report(findings: Findings, run_id: str) -> Path:
+    """Where the page lies. ``run_id`` is the flow run's MLflow run."""
+    folder = storage.root() / "reports" / findings.flow_run_id
+    folder.mkdir(parents=True, exist_ok=True)
+    report = folder / "report.html"
+    page.write(findings, report)
+    (folder / "findings.json").write_text(findings.model_dump_json(), encoding="utf-8")
+    run = tracking.StepRun(run_id)
+    run.file(report)
+    run.file(folder / "findings.json")
+    rows = tables.result_rows(findings)
+    run.metrics(tables.headline(findings))
+    run.tags({"verdict": findings.verdict.summary[:4000]})
+
+    png = base64.b64encode(plots.png_of_accuracy_against_latency(findings)).decode()
+    create_markdown_artifact(
+        f"## {findings.verdict.summary}\n\n{tables.as_markdown(rows)}",
+        key="verdict",
+        description=f"What {findings.recipe_name} came to",
+    )
+    create_table_artifact(
+        json.loads(json.dumps([tables.as_record(row) for row in rows])),
+        key="results",
+        description="Every candidate",
+    )
+    create_image_artifact(
+        f"data:image/png;base64,{png}",
+        key="accuracy-against-latency",
+        description="Accuracy against latency",
+    )
+    create_link_artifact(report.as_uri(), link_text="Report", key="report")
+    link = tracking.run_link(run_id)
+    if link is not None:
+        create_link_artifact(link, link_text="MLflow run", key="mlflow-run")
+    return report

@@ -1,0 +1,135 @@
+"""How a library call becomes a step: cached by content, recorded in MLflow.
+
+The key of a step is its name, its slice of the recipe, the digests of its inputs, and the
+library's version. Results are small nouns, kept as JSON under the storage root; a result whose
+artifact no longer matches its digest is dropped, so that the step runs again.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import prefect
+import prefect.runtime
+from prefect.cache_policies import NO_CACHE, CachePolicy
+from prefect.context import TaskRunContext
+
+from distillery import __version__, digests, storage, tracking
+from distillery.nouns import Artifact, Noun
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RESULTS = storage.root() / "results"
+
+
+def cached_step(function: Callable[P, R]) -> "prefect.Task[P, R]":
+    """A task whose result is kept, and whose work is not done twice."""
+    return prefect.task(
+        function,
+        name=_name(function),
+        cache_policy=StepCache(),
+        persist_result=True,
+        result_storage=RESULTS,
+        result_serializer="json",
+    )
+
+
+def fresh_step(function: Callable[P, R]) -> "prefect.Task[P, R]":
+    """A task that runs every time: a benchmark is never cached."""
+    return prefect.task(
+        function, name=_name(function), cache_policy=NO_CACHE, persist_result=False
+    )
+
+
+@dataclass
+class StepCache(CachePolicy):
+    """Our own key; Prefect's INPUTS collide across tasks, its TASK_SOURCE misses the library."""
+
+    def compute_key(
+        self,
+        task_ctx: TaskRunContext,
+        inputs: dict[str, Any],
+        flow_parameters: dict[str, Any],
+        **_: Any,
+    ) -> str:
+        """The step's key, whose result is intact or gone."""
+        key = step_key(task_ctx.task.name, inputs)
+        _drop_if_damaged(key)
+        return key
+
+
+def step_key(step: str, inputs: Mapping[str, Any]) -> str:
+    """``<step>-<32 hex digits>``: equal where the step would do the same work."""
+    identity = [__version__, {name: _identity(value) for name, value in inputs.items()}]
+    return f"{step}-{digests.of_json(identity)[:32]}"
+
+
+def work_folder() -> Path:
+    """Where the running step may keep what it resumes from."""
+    context = TaskRunContext.get()
+    if context is None:
+        raise RuntimeError("work_folder() is for running tasks")
+    return storage.work(step_key(context.task.name, context.parameters))
+
+
+@contextmanager
+def recorded(step: str) -> Iterator[tracking.StepRun]:
+    """The step's own MLflow run, a child of the flow run's."""
+    with tracking.step_run(flow_run_id(), step) as run:
+        yield run
+
+
+def flow_run_id() -> str:
+    """Of the flow run that this task belongs to."""
+    return str(prefect.runtime.flow_run.id)
+
+
+def _name(function: Callable[..., object]) -> str:
+    return function.__name__.replace("_", "-")
+
+
+def _identity(value: object) -> object:
+    match value:
+        case Noun():
+            return value.identity
+        case list() | tuple():
+            return [_identity(item) for item in value]
+        case None | str() | int() | float() | bool():
+            return value
+    raise TypeError(f"{type(value).__name__} cannot be part of a step's key")
+
+
+def _drop_if_damaged(key: str) -> None:
+    from prefect.results import get_result_store
+
+    path = RESULTS / key
+    if not path.exists():
+        return
+    try:
+        record = get_result_store().read(key)
+        damaged = [a for a in _artifacts(record.result) if not storage.is_intact(a)]
+    except Exception as error:  # whatever a torn or foreign file makes the reader raise
+        log.warning("the result of step %s cannot be read (%s); running it again", key, error)
+        path.unlink()
+        return
+    if damaged:
+        log.warning("%s is damaged or missing; making it again", damaged[0].uri)
+        path.unlink()
+
+
+def _artifacts(value: object) -> Iterator[Artifact]:
+    match value:
+        case Artifact():
+            yield value
+        case Noun():
+            for name in type(value).model_fields:
+                yield from _artifacts(getattr(value, name))
+        case list() | tuple():
+            for item in value:
+                yield from _artifacts(item)

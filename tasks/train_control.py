@@ -1,0 +1,27 @@
+"""Train the control of one student with one seed."""
+
+from distillery import distillation
+from distillery.nouns import Checkpoint, Dataset
+from distillery.recipe import AnyStudent
+from tasks.step import cached_step, recorded, work_folder
+
+
+@cached_step
+def train_control(
+    control: AnyStudent, teacher: Checkpoint, dataset: Dataset, seed: int
+) -> Checkpoint:
+    """``control``: the student ``as_control()``. The same start, hard labels only."""
+    with recorded(f"{control.name} seed {seed}") as run:
+        run.params({"student": control.model_dump(mode="json"), "seed": seed})
+        checkpoint = distillation.distill(
+            control,
+            teacher,
+            None,
+            dataset,
+            role="control",
+            seed=seed,
+            work=work_folder(),
+            on_epoch=run.epoch,
+        )
+        run.checkpoint(checkpoint)
+        return checkpoint.model_copy(update={"tracking_run_id": run.run_id})

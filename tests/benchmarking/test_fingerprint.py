@@ -1,0 +1,73 @@
+"""The fingerprint, from real and from missing files."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+from distillery.benchmarking.driver import PACKAGE_ROOT
+from distillery.benchmarking.fingerprint import available_cores, fingerprint
+
+_X86 = """\
+processor\t: 0
+model name\t: Intel(R) Xeon(R) Platinum 8488C
+flags\t\t: fpu sse2 fma avx2 avx512_vnni avx512f amx_int8 hypervisor
+
+processor\t: 1
+model name\t: another
+flags\t\t: fpu
+"""
+_ARM = """\
+processor\t: 0
+Features\t: fp asimd asimddp i8mm crc32
+CPU implementer\t: 0x41
+CPU part\t: 0xd40
+"""
+
+
+def test_only_flags_that_matter_sorted(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(_X86)
+    found = fingerprint(cpuinfo)
+    assert found.cpu_model == "Intel(R) Xeon(R) Platinum 8488C"
+    assert found.cpu_flags == ("amx_int8", "avx2", "avx512_vnni", "avx512f", "fma")
+
+
+def test_arm(tmp_path: Path) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(_ARM)
+    found = fingerprint(cpuinfo)
+    assert found.cpu_model == "CPU implementer 0x41 CPU part 0xd40"
+    assert found.cpu_flags == ("asimd", "asimddp", "i8mm")
+
+
+def test_without_proc(tmp_path: Path) -> None:
+    found = fingerprint(tmp_path / "missing")
+    assert found.cpu_model
+    assert found.cpu_flags == ()
+
+
+def test_this_machine() -> None:
+    found = fingerprint()
+    assert found == fingerprint()
+    assert found.memory_bytes > 1 << 28
+    assert 1 <= available_cores() <= found.cpu_count <= (os.cpu_count() or 1)
+    assert found.runtimes["onnxruntime"] == metadata.version("onnxruntime")
+    assert set(found.runtimes) >= {"onnxruntime", "tokenizers", "numpy"}
+
+
+def test_a_cpu_limit_is_part_of_the_place() -> None:
+    """In a process of its own: limits cannot be taken back safely."""
+    if not hasattr(os, "sched_setaffinity"):
+        return
+    program = (
+        "import os, json; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))]);"
+        "from distillery.benchmarking.fingerprint import available_cores, fingerprint;"
+        "import sys; sys.stdout.write(json.dumps([fingerprint().cpu_count, available_cores()]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, cwd=PACKAGE_ROOT
+    )
+    assert json.loads(done.stdout) == [1, 1]
