@@ -25,7 +25,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Map, Schema
+from mlflow.types.schema import ColSpec, DataType, Map, Schema
 
 from distillery import provenance, storage
 from distillery.errors import UserError

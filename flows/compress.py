@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun
 from distillery import digests, recipe_files, tracking
 from distillery.benchmarking.fingerprint import fingerprint
 from distillery.evaluation import gain
-from distillery.nouns import Findings
+from distillery.nouns import Checkpoint, Findings
 from distillery.provenance import code_version
 from distillery.recipe import Recipe
 from distillery.registration import Origin
@@ -31,3 +31,139 @@ from tasks.publish_report import publish_report
 from tasks.quantize_int8 import quantize_int8
 from tasks.register_versions import register_versions
 from tasks.train_control import train_control
+
+
+def close_failed(flow: Any, flow_run: FlowRun, state: State) -> None:
+    """No MLflow run stays RUNNING after a failure."""
+    tracking.connect()
+    tracking.close_flow_run(str(flow_run.id), "FAILED")
+
+
+def close_killed(flow: Any, flow_run: FlowRun, state: State) -> None:
+    """Nor after a cancellation or a crash; and neither reads FAILED."""
+    tracking.connect()
+    tracking.mark_cancelled(str(flow_run.id))
+
+
+@prefect.flow(
+    name="compress",
+    flow_run_name="compress-{recipe.name}",
+    description="Turn a large classifier into the smallest, fastest one that passes its gates.",
+    persist_result=False,
+    on_failure=[close_failed],
+    on_cancellation=[close_killed],
+    on_crashed=[close_killed],
+)
+def compress(recipe: Recipe) -> Findings:
+    """From data to a promoted model, or to the reasons why there is none."""
+    check_recipe(recipe)
+    tracking.close_orphans()
+    flow_run_id = str(prefect.runtime.flow_run.id)
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    recipe_digest = digests.of_json(recipe.model_dump(mode="json"))
+    code = code_version()
+    run = tracking.open_flow_run(
+        recipe.name, flow_run_id, {"recipe_digest": recipe_digest, "code": code}
+    )
+    run.params(recipe.model_dump(mode="json", exclude={"description"}))
+
+    dataset = prepare_dataset(recipe.data, recipe.name)
+    teacher = fine_tune_teacher(recipe.teacher, dataset, recipe.seeds[0])
+    soft_labels = compute_soft_labels(teacher, dataset)
+
+    students, controls, gains = [], [], []
+    references = [package_pytorch(teacher, dataset)]
+    checkpoints = [teacher]
+    for student in recipe.students:
+        distilled = [
+            distill_student(student, teacher, soft_labels, dataset, seed) for seed in recipe.seeds
+        ]
+        trained = [
+            train_control(student.as_control(), teacher, dataset, seed)
+            for seed in recipe.seeds
+            if recipe.control
+        ]
+        students += distilled
+        controls += trained
+        best = max(distilled, key=best_validation_accuracy)
+        references.append(package_pytorch(best, dataset))
+        checkpoints += [best, *(one for one in trained if one.seed == best.seed)]
+        if trained:
+            gains.append(
+                gain(
+                    student.name,
+                    [evaluate_candidate(package_pytorch(c, dataset), dataset) for c in distilled],
+                    [evaluate_candidate(package_pytorch(c, dataset), dataset) for c in trained],
+                )
+            )
+
+    exported = []
+    for checkpoint in checkpoints:
+        fp32 = export_fp32(checkpoint, dataset, recipe.export)
+        if "fp32" in recipe.export.precisions:
+            exported.append(fp32)
+        if "int8" in recipe.export.precisions:
+            exported.append(
+                quantize_int8(fp32, dataset, recipe.export, fingerprint().cpu_flags)
+            )
+
+    champion = fetch_champion(recipe.registered_model, dataset, exported)
+    candidates = [*references, *exported, *([champion] if champion else [])]
+    qualities = [evaluate_candidate(candidate, dataset) for candidate in candidates]
+    # a control is the same graph as its student: timing it twice would tell nothing
+    timed = [candidate for candidate in candidates if candidate.role != "control"]
+    measurements = benchmark_candidates(timed, dataset, recipe.benchmark, recipe.threads)
+
+    reigning = tracking.champion(recipe.registered_model)
+    verdict = judge(
+        gates=recipe.gates,
+        candidates=candidates,
+        qualities=qualities,
+        measurements=measurements,
+        champion_digest=reigning.candidate_digest if reigning else None,
+    )
+    versions = register_versions(
+        exported,
+        qualities,
+        measurements,
+        recipe.registered_model,
+        Origin(
+            flow_run_id=flow_run_id,
+            tracking_run_id=run.run_id,
+            code_version=code,
+            dataset_digest=dataset.digest,
+            recipe_digest=recipe_digest,
+        ),
+    )
+    versions = promote_winner(verdict, versions, recipe.registered_model)
+
+    findings = Findings(
+        recipe_name=recipe.name,
+        recipe_description=recipe.description,
+        recipe_yaml=recipe_files.as_yaml(recipe),
+        recipe_digest=recipe_digest,
+        model=recipe.registered_model,
+        code_version=code,
+        flow_run_id=flow_run_id,
+        started_at=started_at,
+        target=measurements[0].target,
+        gates=recipe.gates.model_dump(),
+        dataset=dataset,
+        teacher=teacher,
+        students=tuple(students),
+        controls=tuple(controls),
+        candidates=tuple(candidates),
+        qualities=tuple(qualities),
+        measurements=measurements,
+        gains=tuple(gains),
+        verdict=verdict,
+        versions=versions,
+    )
+    publish_report(findings, run.run_id)
+    tracking.close_flow_run(flow_run_id, "FINISHED")
+    return findings
+
+
+def best_validation_accuracy(checkpoint: Checkpoint) -> float:
+    """What seeds are chosen by; the test split stays unseen."""
+    return max((epoch.validation_accuracy for epoch in checkpoint.history), default=0.0)

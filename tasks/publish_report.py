@@ -1,7 +1,7 @@
 """The report: a page, MLflow files and metrics, and Prefect artifacts."""
 
 import base64
-import json
+from dataclasses import asdict
 from pathlib import Path
 
 from prefect.artifacts import (
@@ -29,7 +29,18 @@ def publish_report(findings: Findings, run_id: str) -> Path:
     run.file(report)
     run.file(folder / "findings.json")
     rows = tables.result_rows(findings)
-    run.metrics(tables.headline(findings))
+    for row in rows:
+        if row.is_winner:
+            run.metrics(
+                {
+                    "accuracy": row.accuracy,
+                    "accuracy_kept": row.accuracy_kept,
+                    "latency_p50_ms": row.p50_ms,
+                    "latency_p95_ms": row.p95_ms,
+                    "size_bytes": row.size_bytes,
+                    "speedup": row.speedup,
+                }
+            )
     run.tags({"verdict": findings.verdict.summary[:4000]})
 
     png = base64.b64encode(plots.png_of_accuracy_against_latency(findings)).decode()
@@ -39,7 +50,7 @@ def publish_report(findings: Findings, run_id: str) -> Path:
         description=f"What {findings.recipe_name} came to",
     )
     create_table_artifact(
-        json.loads(json.dumps([tables.as_record(row) for row in rows])),
+        [asdict(row) for row in rows],
         key="results",
         description="Every candidate",
     )

@@ -13,7 +13,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
-from time import perf_counter_ns, process_time, sleep
+from threading import get_native_id
+from time import perf_counter_ns, sleep
 from typing import Any, TextIO
 
 from distillery.runtimes.base import Engine, Text
@@ -28,8 +29,7 @@ _WARM_UP_MOST = 400
 _WAKE_UP = 5
 # a thread pool spins on after its last task, on a core that is the next engine's by then: ONNX
 # Runtime's default is a number of pauses, 3 to 500 ms by CPU (onnxruntime#27916)
-_REST_LOOK_SECONDS = 0.002
-_REST_BUSY_SHARE = 0.1
+_REST_LOOK_SECONDS = 0.001
 _REST_MOST_SECONDS = 1.0
 
 
@@ -134,10 +134,28 @@ def peak_memory_bytes() -> int:
 def rest() -> None:
     """Return once this process's threads sleep, so that its turn ends when it says so."""
     for _ in range(round(_REST_MOST_SECONDS / _REST_LOOK_SECONDS)):
-        before = process_time()
         sleep(_REST_LOOK_SECONDS)
-        if process_time() - before < _REST_BUSY_SHARE * _REST_LOOK_SECONDS:
+        if not _another_thread_runs():
             return
+
+
+def _another_thread_runs() -> bool:
+    """By the state Linux gives each thread, for a spinning one may itself be waiting for a core.
+
+    Without /proc nothing is known, and nothing waited for.
+    """
+    own = str(get_native_id())
+    for task in Path("/proc/self/task").glob("*"):
+        if task.name == own:
+            continue
+        try:
+            # "tid (name) state ...", where the name may hold anything
+            state = (task / "stat").read_text(errors="replace").rpartition(")")[2].split()[0]
+        except OSError:  # it has ended
+            continue
+        if state == "R":
+            return True
+    return False
 
 
 def serve(commands: TextIO, answers: TextIO) -> int:

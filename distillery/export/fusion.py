@@ -29,21 +29,14 @@ def fuse(
 
     Raises ``FusionError`` where not every layer's attention was fused.
     """
-    # the optimizer logs a line per fusion, and warns of each pattern it tries in vain
-    logger = logging.getLogger("onnxruntime.transformers")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        fused = optimizer.optimize_model(
-            str(onnx_path),
-            model_type="bert",
-            num_heads=heads,
-            hidden_size=hidden_size,
-            optimization_options=FusionOptions("bert"),
-            opt_level=1,  # constant folding; 2 and more write what suits this CPU alone
-        )
-    finally:
-        logger.setLevel(level)
+    fused = optimizer.optimize_model(
+        str(onnx_path),
+        model_type="bert",
+        num_heads=heads,
+        hidden_size=hidden_size,
+        optimization_options=FusionOptions("bert"),
+        opt_level=1,  # constant folding; 2 and more write what suits this CPU alone
+    )
     counts = {name: count for name, count in fused.get_fused_operator_statistics().items() if count}
     if counts.get("Attention", 0) != layers:
         raise FusionError(

@@ -24,7 +24,6 @@ from distillery.nouns import (
     RuntimeName,
 )
 
-
 NOT_KNOWN = "–"
 
 _ROLE_ORDER: tuple[Role, ...] = ("teacher", "champion", "student", "control")
@@ -283,9 +282,9 @@ def percent(share: float | None) -> str:
 
 def points(difference: float) -> str:
     """A difference of shares in percentage points: ``-0.012`` → ``−1.2``."""
-    return (
-        f"{difference * 100:+.1f}".replace("-", "−").replace("+0.0", "0.0").replace("−0.0", "0.0")
-    )
+    tenths = round(difference * 1000)
+    sign = "+" if tenths > 0 else "−" if tenths < 0 else ""
+    return f"{sign}{abs(tenths) / 10:.1f}"
 
 
 def milliseconds(ms: float | None) -> str:

@@ -118,12 +118,14 @@ def test_each_bound_covers_as_often_as_it_says(n: int, q: float) -> None:
 
 
 def _latencies(rng: np.random.Generator, factor: float = 1.0) -> list[float]:
-    return (factor * (1 + rng.exponential(0.2, size=500))).tolist()
+    return [factor * (1 + x) for x in rng.exponential(0.2, size=500).tolist()]
 
 
 def test_a_constant_ratio_has_no_width() -> None:
     samples = _latencies(np.random.default_rng(0))
-    assert bootstrap_ratio_interval([2 * x for x in samples], samples, seed=1) == (2.0, 2.0)
+    assert bootstrap_ratio_interval([2 * x for x in samples], samples, seed=1) == pytest.approx(
+        (2, 2)
+    )
 
 
 def test_the_interval_holds_the_true_ratio_and_depends_on_the_seed_alone() -> None:
@@ -166,4 +168,4 @@ def test_equal_engines_on_an_unsteady_machine_tie() -> None:
         a = (1 + rng.exponential(0.2, (10, 50))) * rng.normal(1, 0.05, (10, 1))
         b = (1 + rng.exponential(0.2, (10, 50))) * rng.normal(1, 0.05, (10, 1))
         verdicts.append(compare(a.ravel().tolist(), b.ravel().tolist()))
-    assert verdicts.count("tie") >= 90
+    assert verdicts.count("tie") >= 93

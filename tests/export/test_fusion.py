@@ -11,6 +11,7 @@ from transformers import AutoModelForSequenceClassification
 from distillery.export import fusion, pytorch_to_onnx
 
 from . import tiny
+from .conftest import Made
 
 EXPECTED = {
     "bert": {
@@ -50,14 +51,16 @@ def _fuse(onnx_path: Path, out_path: Path, layers: int = tiny.LAYERS) -> dict[st
 
 
 @pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
-def test_fuses_every_layer_and_keeps_the_answers(architecture: str, tmp_path: Path) -> None:
-    pytorch_to_onnx.export(tiny.save_checkpoint(tmp_path, architecture), tmp_path / "traced.onnx")
-    assert _fuse(tmp_path / "traced.onnx", tmp_path / "fused.onnx") == EXPECTED[architecture]
-    traced = onnxruntime.InferenceSession(tmp_path / "traced.onnx")
+def test_fuses_every_layer_and_keeps_the_answers(
+    architecture: str, made: Made, tmp_path: Path
+) -> None:
+    folder = made(architecture)
+    assert _fuse(folder / "traced.onnx", tmp_path / "fused.onnx") == EXPECTED[architecture]
+    traced = onnxruntime.InferenceSession(folder / "traced.onnx")
     fused = onnxruntime.InferenceSession(tmp_path / "fused.onnx")
     random = np.random.default_rng(1)
     for tokens, padding in ((1, 0), (12, 0), (12, 5), (30, 25)):
-        ids = random.integers(5, len(tiny._VOCABULARY), (3, tokens))
+        ids = random.integers(5, len(tiny.VOCABULARY), (3, tokens))
         mask = np.ones_like(ids)
         if padding:
             ids[0, -padding:], mask[0, -padding:] = 0, 0
@@ -66,18 +69,16 @@ def test_fuses_every_layer_and_keeps_the_answers(architecture: str, tmp_path: Pa
         np.testing.assert_allclose(fused.run(None, asked)[0], traced.run(None, asked)[0], atol=1e-4)
 
 
-def test_same_bytes_twice(tmp_path: Path) -> None:
-    folder = tiny.save_checkpoint(tmp_path)
-    for name in ("first", "second"):
-        pytorch_to_onnx.export(folder, tmp_path / f"{name}-traced.onnx")
-        _fuse(tmp_path / f"{name}-traced.onnx", tmp_path / f"{name}.onnx")
-    assert (tmp_path / "first.onnx").read_bytes() == (tmp_path / "second.onnx").read_bytes()
+def test_same_bytes_twice(made: Made, tmp_path: Path) -> None:
+    folder = made("bert")
+    pytorch_to_onnx.export(folder, tmp_path / "traced.onnx")
+    _fuse(tmp_path / "traced.onnx", tmp_path / "fused.onnx")
+    assert (tmp_path / "fused.onnx").read_bytes() == (folder / "fused.onnx").read_bytes()
 
 
-def test_a_layer_left_out_is_an_error(tmp_path: Path) -> None:
-    pytorch_to_onnx.export(tiny.save_checkpoint(tmp_path), tmp_path / "traced.onnx")
+def test_a_layer_left_out_is_an_error(made: Made, tmp_path: Path) -> None:
     with pytest.raises(fusion.FusionError, match="fused 2 attention operators of 3 layers"):
-        _fuse(tmp_path / "traced.onnx", tmp_path / "fused.onnx", layers=3)
+        _fuse(made("bert") / "traced.onnx", tmp_path / "fused.onnx", layers=3)
     assert not (tmp_path / "fused.onnx").exists()
 
 

@@ -7,24 +7,13 @@ import onnx
 import onnxruntime
 import pytest
 
-from distillery.export import fusion, int8_dynamic, pytorch_to_onnx
+from distillery.export import int8_dynamic
 
 from . import tiny
+from .conftest import Made
 
 VNNI = ("avx2", "avx512f", "avx512_vnni")
 NO_VNNI = ("avx2", "avx512f")
-
-
-def _fused(folder: Path, architecture: str = "bert") -> Path:
-    pytorch_to_onnx.export(tiny.save_checkpoint(folder, architecture), folder / "traced.onnx")
-    fusion.fuse(
-        folder / "traced.onnx",
-        folder / "fused.onnx",
-        heads=tiny.HEADS,
-        hidden_size=tiny.HIDDEN_SIZE,
-        layers=tiny.LAYERS,
-    )
-    return folder / "fused.onnx"
 
 
 def _tensors(path: Path) -> dict[str, onnx.TensorProto]:
@@ -32,11 +21,11 @@ def _tensors(path: Path) -> dict[str, onnx.TensorProto]:
 
 
 @pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
-def test_every_matrix_and_table_is_int8(architecture: str, tmp_path: Path) -> None:
-    fused = _fused(tmp_path, architecture)
+def test_every_matrix_and_table_is_int8(architecture: str, made: Made, tmp_path: Path) -> None:
+    fused = made(architecture) / "fused.onnx"
     int8_dynamic.quantize(fused, tmp_path / "int8.onnx", cpu_flags=VNNI)
     found = _tensors(tmp_path / "int8.onnx")
-    vocabulary = len(tiny._VOCABULARY)
+    vocabulary = len(tiny.VOCABULARY)
     eight_bits = {onnx.TensorProto.INT8, onnx.TensorProto.UINT8}
     tables = [tensor for tensor in found.values() if list(tensor.dims)[:1] == [vocabulary]]
     assert any(tensor.data_type in eight_bits for tensor in tables)
@@ -53,12 +42,12 @@ def test_every_matrix_and_table_is_int8(architecture: str, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
-def test_answers_stay_near(architecture: str, tmp_path: Path) -> None:
-    fused = _fused(tmp_path, architecture)
+def test_answers_stay_near(architecture: str, made: Made, tmp_path: Path) -> None:
+    fused = made(architecture) / "fused.onnx"
     int8_dynamic.quantize(fused, tmp_path / "int8.onnx", cpu_flags=VNNI)
     before = onnxruntime.InferenceSession(fused)
     after = onnxruntime.InferenceSession(tmp_path / "int8.onnx")
-    ids = np.random.default_rng(0).integers(5, len(tiny._VOCABULARY), (8, 12))
+    ids = np.random.default_rng(0).integers(5, len(tiny.VOCABULARY), (8, 12))
     mask = np.ones_like(ids)
     mask[0, 6:] = 0
     inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": 0 * ids}
@@ -67,8 +56,8 @@ def test_answers_stay_near(architecture: str, tmp_path: Path) -> None:
     assert np.abs(expected - found).mean() < 0.1 * np.abs(expected).mean()
 
 
-def test_same_bytes_twice(tmp_path: Path) -> None:
-    fused = _fused(tmp_path)
+def test_same_bytes_twice(made: Made, tmp_path: Path) -> None:
+    fused = made("bert") / "fused.onnx"
     for name in ("first", "second"):
         int8_dynamic.quantize(fused, tmp_path / name, cpu_flags=VNNI)
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
@@ -76,9 +65,9 @@ def test_same_bytes_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("cpu_flags", "largest"), [(VNNI, 127), (NO_VNNI, 64)])
 def test_seven_bits_where_products_saturate(
-    cpu_flags: tuple[str, ...], largest: int, tmp_path: Path
+    cpu_flags: tuple[str, ...], largest: int, made: Made, tmp_path: Path
 ) -> None:
-    int8_dynamic.quantize(_fused(tmp_path), tmp_path / "int8.onnx", cpu_flags=cpu_flags)
+    int8_dynamic.quantize(made("bert") / "fused.onnx", tmp_path / "int8.onnx", cpu_flags=cpu_flags)
     multiplied = {
         node.input[1]
         for node in onnx.load(tmp_path / "int8.onnx").graph.node

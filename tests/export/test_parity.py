@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def constant(no: float, yes: float) -> Answer:
-    return lambda encoded: np.tile(np.float32([no, yes]), (len(encoded["input_ids"]), 1))
+    return lambda encoded: np.tile(np.array([no, yes], np.float32), (len(encoded["input_ids"]), 1))
 
 
 def test_equal_engines_differ_in_nothing(folder: Path) -> None:

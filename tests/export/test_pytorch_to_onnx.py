@@ -11,22 +11,22 @@ from transformers import AutoModelForSequenceClassification
 from distillery.export import pytorch_to_onnx
 
 from . import tiny
+from .conftest import Made
 
 # (batch, tokens, of which padding in the first row)
 SHAPES = [(1, 1, 0), (1, 9, 0), (3, 20, 7), (2, 38, 30), (5, 3, 1)]
 
 
 @pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
-def test_equals_pytorch_in_every_shape(architecture: str, tmp_path: Path) -> None:
-    folder = tiny.save_checkpoint(tmp_path, architecture)
-    pytorch_to_onnx.export(folder, tmp_path / "traced.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "traced.onnx")
+def test_equals_pytorch_in_every_shape(architecture: str, made: Made) -> None:
+    folder = made(architecture)
+    session = onnxruntime.InferenceSession(folder / "traced.onnx")
     model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
     names = [node.name for node in session.get_inputs()]
     random = np.random.default_rng(0)
     for rows, tokens, padding in SHAPES:
         inputs = {
-            "input_ids": random.integers(5, len(tiny._VOCABULARY), (rows, tokens)),
+            "input_ids": random.integers(5, len(tiny.VOCABULARY), (rows, tokens)),
             "attention_mask": np.ones((rows, tokens), dtype=np.int64),
             "token_type_ids": random.integers(0, 2, (rows, tokens)),
         }
@@ -42,9 +42,8 @@ def test_equals_pytorch_in_every_shape(architecture: str, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
-def test_asks_for_token_types_only_where_they_matter(architecture: str, tmp_path: Path) -> None:
-    pytorch_to_onnx.export(tiny.save_checkpoint(tmp_path, architecture), tmp_path / "traced.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "traced.onnx")
+def test_asks_for_token_types_only_where_they_matter(architecture: str, made: Made) -> None:
+    session = onnxruntime.InferenceSession(made(architecture) / "traced.onnx")
     inputs = {node.name: node.type for node in session.get_inputs()}
     expected = {"input_ids": "tensor(int64)", "attention_mask": "tensor(int64)"}
     if architecture in ("bert", "electra"):
@@ -69,17 +68,15 @@ def test_dropout_is_off(tmp_path: Path) -> None:
 
 
 def test_no_warning_reaches_the_user(
-    tmp_path: Path, recwarn: pytest.WarningsRecorder, capfd: pytest.CaptureFixture[str]
+    made: Made, tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
-    folder = tiny.save_checkpoint(tmp_path)
+    folder = made("bert")
     recwarn.clear()
-    capfd.readouterr()
     pytorch_to_onnx.export(folder, tmp_path / "traced.onnx")
     assert [str(warning.message) for warning in recwarn] == []
 
 
-def test_same_bytes_twice(tmp_path: Path) -> None:
-    folder = tiny.save_checkpoint(tmp_path)
-    pytorch_to_onnx.export(folder, tmp_path / "first.onnx")
-    pytorch_to_onnx.export(folder, tmp_path / "second.onnx")
-    assert (tmp_path / "first.onnx").read_bytes() == (tmp_path / "second.onnx").read_bytes()
+def test_same_bytes_twice(made: Made, tmp_path: Path) -> None:
+    folder = made("bert")
+    pytorch_to_onnx.export(folder, tmp_path / "traced.onnx")
+    assert (tmp_path / "traced.onnx").read_bytes() == (folder / "traced.onnx").read_bytes()

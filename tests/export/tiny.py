@@ -1,6 +1,7 @@
 """Random models of a few kilobytes, in the layout that training leaves behind."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
@@ -24,8 +25,8 @@ HEADS = 4
 HIDDEN_SIZE = 32
 ARCHITECTURES = ("bert", "roberta", "electra", "distilbert")
 
-_WORDS = "a b c d e f g h move my money to the bank now please what is weather in paris".split()
-_VOCABULARY = {
+_WORDS = [*"abcdefgh", "move", "my", "money", "to", "the", "bank", "now", "please", "weather"]
+VOCABULARY = {
     token: i for i, token in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *_WORDS])
 }
 TEXTS = [
@@ -36,8 +37,8 @@ TEXTS = [
 
 def config(architecture: str, *, dropout: float = 0.1) -> PretrainedConfig:
     """Two layers of 32; weights spread widely, so that rows really differ."""
-    size = len(_VOCABULARY)
-    labels = {
+    size = len(VOCABULARY)
+    labels: dict[str, Any] = {
         "num_labels": len(LABELS),
         "vocab_size": size,
         "max_position_embeddings": 40,
@@ -55,7 +56,7 @@ def config(architecture: str, *, dropout: float = 0.1) -> PretrainedConfig:
             seq_classif_dropout=dropout,
             **labels,
         )
-    body = {
+    body: dict[str, Any] = {
         **labels,
         "hidden_size": HIDDEN_SIZE,
         "num_hidden_layers": LAYERS,
@@ -78,9 +79,10 @@ def config(architecture: str, *, dropout: float = 0.1) -> PretrainedConfig:
 def save_checkpoint(folder: Path, architecture: str = "bert", *, dropout: float = 0.1) -> Path:
     """A model with random weights (the same each time) and its WordPiece tokenizer."""
     torch.manual_seed(0)
-    model = AutoModelForSequenceClassification.from_config(config(architecture, dropout=dropout))
+    made = config(architecture, dropout=dropout)
+    model = AutoModelForSequenceClassification.from_config(made)  # type: ignore[no-untyped-call]
     model.save_pretrained(folder)
-    words = Tokenizer(WordPiece(_VOCABULARY, unk_token="[UNK]"))
+    words = Tokenizer(WordPiece(VOCABULARY, unk_token="[UNK]"))
     words.normalizer = BertNormalizer()
     words.pre_tokenizer = BertPreTokenizer()
     words.post_processor = TemplateProcessing(
@@ -88,7 +90,7 @@ def save_checkpoint(folder: Path, architecture: str = "bert", *, dropout: float 
         pair="[CLS] $A [SEP] $B:1 [SEP]:1",
         special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
-    PreTrainedTokenizerFast(
+    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=words, pad_token="[PAD]", unk_token="[UNK]", cls_token="[CLS]"
     ).save_pretrained(folder)
     return folder

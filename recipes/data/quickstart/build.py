@@ -3,16 +3,20 @@
 
 How the data was written
 ------------------------
-Every phrasing below was written by hand for this project; nothing was copied from an
-existing data set, from customer records or from a language model service. The shop, its
-card and all its customers are invented; first names are common ones and stand for nobody.
+The phrasings below were written for this project, line by line, by an AI assistant (a
+language model) working on it; they were not collected from users, from customer records or
+from an existing data set, and no native-speaker review or second annotation was made. The
+shop, its card and all its customers are invented; first names are common ones and stand for
+nobody.
 
-Each of the 20 intents has three separate lists of phrasings: ``train``, ``validation`` and
-``test`` (written one after the other as ``T`` and ``H`` below; every third phrasing of ``H``
-goes to validation, the rest to test). So validation and test sentences use phrasings that
-training never shows, not merely new slot values. Some intents differ only by direction, by
-negation or by what has already happened ("from savings to checking" / "to savings from
-checking"; "don't cancel it, just bring it later"; "it has not come yet" / "it has come").
+Each of the 20 intents has two lists of phrasings, those for training and those held out;
+of the held-out ones every third goes to validation and the rest to test. Half of the test
+sentences (7 in 15 of the validation sentences) use held-out phrasings, which training never
+shows; the others use phrasings of the training list with other wording, other slot values
+or both. No sentence of one split is a sentence of another one with a different lead-in,
+greeting, closing or spelling mistake. Some intents differ only by direction, by negation or
+by what has already happened ("ask Tom for $20" / "send Tom $20"; "don't cancel it, just
+bring it later"; "it has not come yet" / "it has come").
 
 A phrasing is a small pattern:
 
@@ -40,8 +44,8 @@ import sys
 from pathlib import Path
 
 SEED = 20240607
-ROWS = {"train": 95, "validation": 15, "test": 30}  # per intent
-UNSEEN = {"train": 0, "validation": 8, "test": 16}  # of these, with a phrasing that training never uses
+ROWS = {"train": 120, "validation": 15, "test": 30}  # per intent
+UNSEEN = {"train": 0, "validation": 7, "test": 15}  # of these, with a phrasing that training never uses
 
 SLOTS = {
     "gadget": ["desk lamp", "kettle", "coffee grinder", "toaster", "blender", "headset",
@@ -113,7 +117,7 @@ CLOSINGS = {
     "Can you help?": "s", "Any help is welcome.": "q",
 }
 
-# intent -> (family of lead-ins, T: phrasings for training, H: held-out phrasings)
+# intent -> (family of lead-ins, phrasings for training, held-out phrasings)
 INTENTS = {}
 
 
@@ -1307,7 +1311,8 @@ def fill(text, rng):
         return values[slot]
 
     text = _SLOT.sub(value, text)
-    text = text.replace("I 'd", "I'd")
+    for wrong, right in (("I 'd", "I'd"), (" a extra ", " an extra "), ("from on ", "from ")):
+        text = text.replace(wrong, right)
     text = re.sub(r"\s+", " ", text)
     text = re.sub(r"\s+([.,?!:])", r"\1", text)
     return text.strip()

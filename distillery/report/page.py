@@ -1,0 +1,438 @@
+"""One self-contained page that tells a stranger what a run found, and how far to trust it."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from distillery.nouns import (
+    Candidate,
+    Checkpoint,
+    Dataset,
+    Findings,
+    Fingerprint,
+    Gain,
+    Measurement,
+)
+from distillery.report import plots, tables
+
+_LENGTHS = ("1–4", "5–8", "9–16", "17–32", "33–64", "65–128", "129 and more")
+_MOST_OPEN_CLASSES = 30
+_STEAL_WORTH_A_WORD = 0.01
+
+# the table's headings for readers who did not write the recipe
+_PREFERENCES = {
+    "latency": "the lowest latency",
+    "size": "the smallest file",
+    "accuracy": "the highest accuracy",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Headline:
+    """A number one remembers, and what it says."""
+
+    number: str
+    label: str
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """A gate: what it asks for, and what the subject has."""
+
+    gate: str
+    limit: str
+    value: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """A number with a bar's length, 0 to 100, for each split."""
+
+    label: str
+    counts: tuple[int, ...]
+    widths: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """A station of the lineage."""
+
+    what: str
+    name: str
+    digest: str
+    note: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Hardware, and which candidates were measured on it."""
+
+    fingerprint: Fingerprint
+    target: str
+    threads: int
+    requests: int
+    steal_share: float
+    candidates: tuple[str, ...]
+
+    @property
+    def is_disturbed(self) -> bool:
+        """Whether the hypervisor took so much that it must be said."""
+        return self.steal_share >= _STEAL_WORTH_A_WORD
+
+
+def write(findings: Findings, path: Path) -> None:
+    """Write the page to ``path``: the whole of it, or nothing."""
+    text = render(findings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def render(findings: Findings) -> str:
+    """The page as HTML."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": tables.percent,
+        "points": tables.points,
+        "milliseconds": tables.milliseconds,
+        "size": tables.size,
+        "count": tables.count,
+        "times": tables.times,
+        "decimal": tables.decimal,
+    }
+    rows = tables.result_rows(findings)
+    subject = tables.subject(findings)
+    row = next((r for r in rows if subject and r.candidate == subject.name), None)
+    changes = tables.class_changes(findings)
+    return environment.get_template("page.html.j2").render(
+        findings=findings,
+        dataset=findings.dataset,
+        title=_title(findings),
+        lede=_lede(findings),
+        tone=_tone(findings),
+        subject=subject,
+        headlines=_headlines(findings, subject, row),
+        limits=_limits(findings, row),
+        preference=_PREFERENCES[str(findings.gates.get("prefer") or "latency")],
+        rows=rows,
+        not_measured=[r.candidate for r in rows if r.p50_ms is None and r.role != "control"],
+        judged=[r for r in rows if r.passed is not None and not r.is_winner],
+        not_judged=_by_reason(rows),
+        gains=[(gain, gain_in_words(gain)) for gain in findings.gains],
+        changes=changes,
+        unchanged_classes=sum(1 for change in changes if not change.change),
+        splits=_splits(findings.dataset),
+        classes=_class_bars(findings.dataset),
+        classes_open=len(findings.dataset.label_names) <= _MOST_OPEN_CLASSES,
+        lengths=_length_bars(findings.dataset),
+        parities=[c for c in findings.candidates if c.parity or c.parity_failure],
+        shapes=_shapes(findings),
+        fused=[c for c in findings.candidates if c.fused_operators],
+        operators=sorted({name for c in findings.candidates for name in c.fused_operators}),
+        lineage=_lineage(findings, subject),
+        places=_places(findings),
+        plot_accuracy=_drawn(plots.accuracy_against_latency(findings)),
+        plot_training=_drawn(plots.training_curves(findings)),
+        plot_latencies=_drawn(plots.latency_distributions(findings)),
+        plot_classes=_drawn(plots.per_class_changes(findings)),
+    )
+
+
+def gain_in_words(gain: Gain) -> str:
+    """Whether distillation helped, as far as the interval lets one say."""
+    if gain.interval_low > 0:
+        return "distillation helped"
+    if gain.interval_high < 0:
+        return "distillation hurt"
+    return "no clear effect: the interval includes 0"
+
+
+def _shapes(findings: Findings) -> list[tuple[int, int]]:
+    """The (batch, tokens) pairs that graphs were compared at."""
+    pairs = {pair for c in findings.candidates if c.parity for pair in c.parity.shapes}
+    return sorted(pairs)
+
+
+def _drawn(svg: str | None) -> Markup | None:
+    """Matplotlib has escaped what stands in it."""
+    return None if svg is None else Markup(svg)  # noqa: S704
+
+
+def _tone(findings: Findings) -> str:
+    if findings.verdict.winner_digest is None:
+        return "nothing"
+    return "kept" if findings.verdict.champion_unchanged else "promoted"
+
+
+def _title(findings: Findings) -> str:
+    verdict = findings.verdict
+    if verdict.winner_digest is None:
+        kept = "; the reigning champion stays" if verdict.champion_unchanged else ""
+        return f"Nothing was promoted{kept}"
+    if verdict.champion_unchanged:
+        return f"{verdict.winner_name} remains champion"
+    return f"{verdict.winner_name} is promoted"
+
+
+def _lede(findings: Findings) -> str:
+    """The judge's own words, without those that the title says already."""
+    summary = findings.verdict.summary
+    what, colon, why = summary.partition(": ")
+    if not colon or not _title(findings).startswith(what):
+        return summary
+    why = why[:1].upper() + why[1:]
+    passed = sum(1 for ruling in findings.verdict.rulings if ruling.passed)
+    if passed > 1:
+        preference = _PREFERENCES[str(findings.gates.get("prefer") or "latency")]
+        why += f" {passed} candidates passed the gates, and the recipe prefers {preference}."
+    return why
+
+
+def _headlines(
+    findings: Findings, subject: Candidate | None, row: tables.ResultRow | None
+) -> list[Headline]:
+    if subject is None or row is None:
+        return []
+    found = []
+    if row.accuracy_kept is not None:
+        found.append(
+            Headline(
+                number=tables.percent(row.accuracy_kept),
+                label="of the teacher's accuracy kept",
+                note=f"{tables.percent(row.accuracy)} of {findings.dataset.test.rows:,} test rows "
+                "are right",
+            )
+        )
+    if row.speedup is not None:
+        slower = row.speedup < 1
+        found.append(
+            Headline(
+                number=tables.times(1 / row.speedup if slower else row.speedup),
+                label="slower than the teacher" if slower else "faster than the teacher",
+                note=f"half of the requests take less than {tables.milliseconds(row.p50_ms)}, "
+                "tokenization included",
+            )
+        )
+    teacher = tables.reference(findings)
+    if teacher is not None and subject.size_bytes and teacher.size_bytes:
+        ratio = teacher.size_bytes / subject.size_bytes
+        found.append(
+            Headline(
+                number=tables.times(max(ratio, 1 / ratio)),
+                label="smaller than the teacher" if ratio >= 1 else "larger than the teacher",
+                note=f"{tables.size(subject.size_bytes)} instead of "
+                f"{tables.size(teacher.size_bytes)}",
+            )
+        )
+    gain = tables.gain_of(findings, subject)
+    if gain is not None:
+        found.append(_headline_of_gain(gain))
+    return found
+
+
+def _headline_of_gain(gain: Gain) -> Headline:
+    interval = f"{tables.points(gain.interval_low)} to {tables.points(gain.interval_high)}"
+    if gain.interval_low > 0:
+        note = f"95% interval {interval}"
+    elif gain.interval_high < 0:
+        note = f"distillation cost accuracy: 95% interval {interval}"
+    else:
+        note = f"no clear effect: the 95% interval {interval} includes 0"
+    return Headline(
+        number=tables.points(gain.mean_gain),
+        label="percentage points of accuracy from distillation",
+        note=f"over the same student without a teacher; {note}",
+    )
+
+
+def _limits(findings: Findings, row: tables.ResultRow | None) -> list[Limit]:
+    """The gates that were given; the subject's values beside them."""
+    given = {k: v for k, v in findings.gates.items() if isinstance(v, int | float)}
+    known: tuple[tuple[str, str, str, str], ...] = (
+        (
+            "accuracy_kept_min",
+            "Accuracy kept",
+            "at least {:.4g}%",
+            tables.percent(row.accuracy_kept if row else None),
+        ),
+        (
+            "accuracy_min",
+            "Accuracy",
+            "at least {:.4g}%",
+            tables.percent(row.accuracy if row else None),
+        ),
+        (
+            "latency_p95_ms_max",
+            "Latency of 95% of requests (p95)",
+            "at most {:g} ms",
+            tables.milliseconds(row.p95_ms if row else None),
+        ),
+        (
+            "size_bytes_max",
+            "Size of the model file",
+            "at most {}",
+            tables.size(row.size_bytes if row else None),
+        ),
+        (
+            "speedup_min",
+            "Speed-up over the teacher",
+            "at least {:g}×",
+            tables.times(row.speedup if row else None),
+        ),
+    )
+    limits = []
+    for key, gate, words, value in known:
+        if key not in given:
+            continue
+        asked: float | str = given[key]
+        if key.startswith("accuracy"):
+            asked = 100 * given[key]
+        elif key.startswith("size"):
+            asked = tables.size(given[key])
+        limits.append(Limit(gate=gate, limit=words.format(asked), value=value))
+    return limits
+
+
+def _by_reason(rows: Sequence[tables.ResultRow]) -> list[tuple[str, list[str]]]:
+    """Those that were never in the race, one line a reason."""
+    out = [(", ".join(r.reasons) or "not judged", r.candidate) for r in rows if r.passed is None]
+    return [(why, [name for _, name in of]) for why, of in groupby(sorted(out), lambda o: o[0])]
+
+
+def _splits(dataset: Dataset) -> list[tuple[str, int, str]]:
+    made = "taken from the training rows, stratified by label"
+    return [
+        ("train", dataset.train.rows, "what the models learn from"),
+        (
+            "validation",
+            dataset.validation.rows,
+            "chooses the best epoch and seed"
+            + (f"; {made}" if dataset.validation_made_from_train else ""),
+        ),
+        (
+            "test",
+            dataset.test.rows,
+            "every accuracy on this page" + (f"; {made}" if dataset.test_made_from_train else ""),
+        ),
+    ]
+
+
+def _class_bars(dataset: Dataset) -> list[Bar]:
+    """Rows of each class, most frequent first."""
+    splits = (dataset.train, dataset.validation, dataset.test)
+    most = [max(split.label_counts, default=0) or 1 for split in splits]
+    bars = []
+    for label, *counts in zip(
+        dataset.label_names, *(split.label_counts for split in splits), strict=True
+    ):
+        widths = tuple(100 * n / m for n, m in zip(counts, most, strict=True))
+        bars.append(Bar(label=label, counts=tuple(counts), widths=widths))
+    return sorted(bars, key=lambda bar: -bar.counts[0])
+
+
+def _length_bars(dataset: Dataset) -> list[Bar]:
+    """Rows by length, as shares of their split, so that splits compare."""
+    splits = (dataset.train, dataset.validation, dataset.test)
+    most = max(
+        (n / split.rows for split in splits if split.rows for n in split.length_histogram),
+        default=1.0,
+    )
+    bars = []
+    for label, *counts in zip(_LENGTHS, *(s.length_histogram for s in splits), strict=True):
+        widths = tuple(
+            100 * n / split.rows / (most or 1) if split.rows else 0.0
+            for n, split in zip(counts, splits, strict=True)
+        )
+        bars.append(Bar(label=label, counts=tuple(counts), widths=widths))
+    return bars
+
+
+def _lineage(findings: Findings, subject: Candidate | None) -> list[Step]:
+    """From the recipe to the registered version; each digest is of content."""
+    steps = [
+        Step(
+            what="Recipe",
+            name=findings.recipe_name,
+            digest=findings.recipe_digest,
+            note=f"code version {findings.code_version}",
+        ),
+        Step(
+            what="Data",
+            name=findings.dataset.name,
+            digest=findings.dataset.digest,
+            note=f"from {findings.dataset.source}",
+        ),
+        _trained("Teacher", findings.teacher),
+    ]
+    if subject is None:
+        return steps
+    trained = [*findings.students, *findings.controls]
+    student = next((c for c in trained if c.digest == subject.checkpoint_digest), None)
+    if student is not None:
+        steps.append(_trained("Student", student))
+    parent = next((c for c in findings.candidates if c.digest == subject.parent_digest), None)
+    if parent is not None:
+        steps.append(_exported("Exported graph", parent))
+    steps.append(_exported("Quantized graph" if parent else "Candidate", subject))
+    for version in findings.versions:
+        if (version.candidate_name, version.candidate_digest) == (subject.name, subject.digest):
+            steps.append(
+                Step(
+                    what="Registered version",
+                    name=f"{version.model}, version {version.version}",
+                    digest="",
+                    note=f"aliases: {', '.join(version.aliases)}" if version.aliases else "",
+                )
+            )
+    return steps
+
+
+def _trained(what: str, checkpoint: Checkpoint) -> Step:
+    note = f"{checkpoint.parameters / 1e6:,.1f} million parameters, seed {checkpoint.seed}"
+    if checkpoint.history:
+        note += f", best epoch {checkpoint.best_epoch:g} of {checkpoint.history[-1].epoch:g}"
+    return Step(what=what, name=checkpoint.name, digest=checkpoint.digest, note=note)
+
+
+def _exported(what: str, candidate: Candidate) -> Step:
+    runtime = "PyTorch" if candidate.runtime == "pytorch" else "ONNX Runtime"
+    note = f"{runtime}, {candidate.precision}, {tables.size(candidate.size_bytes)}"
+    return Step(what=what, name=candidate.name, digest=candidate.digest, note=note)
+
+
+def _places(findings: Findings) -> list[Place]:
+    places = []
+
+    def place(measurement: Measurement) -> tuple[str, str, str]:
+        of = measurement.fingerprint
+        return of.digest, measurement.target, f"{measurement.threads:04d}"
+
+    for _, group in groupby(sorted(findings.measurements, key=place), place):
+        here = list(group)
+        places.append(
+            Place(
+                fingerprint=here[0].fingerprint,
+                target=here[0].target,
+                threads=here[0].threads,
+                requests=min(len(m.latencies_ms) for m in here),
+                steal_share=max(m.steal_share for m in here),
+                candidates=tuple(m.candidate_name for m in here),
+            )
+        )
+    return places

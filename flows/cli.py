@@ -1,0 +1,235 @@
+"""The command line: one sub-command a flow, and what a person needs around it.
+
+Heavy imports wait inside the commands, so that ``distillery --help`` answers at once.
+Exit codes: 0 promoted, 1 ran but nothing passed the gates, 2 something is yours to mend.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from distillery.errors import UserError
+
+if TYPE_CHECKING:
+    from distillery.nouns import Findings
+
+app = typer.Typer(
+    name="distillery",
+    help="Turn a large classifier into the smallest, fastest one that still passes your gates.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+out = Console()
+err = Console(stderr=True)
+
+RecipeArgument = Annotated[
+    str, typer.Argument(metavar="RECIPE", help="A shipped recipe's name, or a YAML file's path.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override one key of the recipe, such as students.0.task.0.temperature=4. Repeatable.",
+    ),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on stdout, and nothing else there.")
+]
+
+
+@app.command()
+def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption = False) -> None:
+    """Run a recipe from its data to a promoted model.
+
+    Finished steps are kept: run it again after a crash, or with another temperature, and only what
+    changed is done anew. Exits with 0 if a model passed the gates, 1 if none did, 2 if something
+    is yours to mend.
+    """
+    with _one_clear_line():
+        from distillery import preflight, recipe_files
+
+        loaded = recipe_files.load(recipe, set_ or ())
+        _quiet_libraries()
+        with err.status("checking the recipe, the data and the servers"):
+            preflight.check(loaded)
+        # Prefect's own logs and ours come out on stderr, and in the UI
+        from flows.compress import compress as flow
+
+        findings = flow(loaded)
+    if json_:
+        out.print_json(json.dumps(_summary(findings)), indent=None, soft_wrap=True)
+    else:
+        _show(findings)
+    raise typer.Exit(0 if findings.verdict.promoted else 1)
+
+
+@app.command()
+def recipes(json_: JsonOption = False) -> None:
+    """List the recipes that come with distillery."""
+    with _one_clear_line():
+        from distillery import recipe_files
+
+        found = [(name, recipe_files.load(name)) for name in recipe_files.shipped()]
+    if json_:
+        rows = {name: recipe.description for name, recipe in found}
+        out.print_json(json.dumps(rows))
+        return
+    table = Table("recipe", "data", "students", "what it does")
+    for name, recipe in found:
+        source = os.path.relpath(recipe.data.source) if "/data/" in recipe.data.source else None
+        students = ", ".join(student.name for student in recipe.students)
+        table.add_row(name, source or recipe.data.source, students, recipe.description)
+    out.print(table)
+
+
+@app.command()
+def check(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption = False) -> None:
+    """Verify all that can be verified before training, in seconds."""
+    with _one_clear_line():
+        from distillery import preflight, recipe_files
+
+        loaded = recipe_files.load(recipe, set_ or ())
+        _quiet_libraries()
+        with err.status("checking"):
+            plan = preflight.check(loaded)
+    if json_:
+        out.print_json(plan.model_dump_json())
+        return
+    table = Table(title=f"{plan.recipe_name}: ready to run", show_header=False)
+    rows = ", ".join(f"{count:,} {split}" for split, count in plan.rows.items())
+    table.add_row("data", f"{rows}; {plan.labels} labels")
+    if plan.leaked_rows_removed:
+        table.add_row("", f"{plan.leaked_rows_removed} leaked training rows left out")
+    table.add_row("teacher", f"{plan.teacher_parameters:,} parameters")
+    for name, parameters in plan.student_parameters.items():
+        share = parameters / plan.teacher_parameters
+        table.add_row(f"student {name}", f"{parameters:,} parameters ({share:.0%} of the teacher)")
+    table.add_row("trainings", str(plan.trainings))
+    table.add_row("tracking", plan.tracking_uri)
+    table.add_row("storage", plan.storage_root)
+    out.print(table)
+
+
+@app.command()
+def predict(
+    model_uri: Annotated[
+        str, typer.Argument(help="models:/NAME@champion, models:/NAME/3, or a model's folder.")
+    ],
+    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Texts to classify.")],
+    pair: Annotated[
+        bool, typer.Option("--pair", help="Take the texts two by two, for models of text pairs.")
+    ] = False,
+    top: Annotated[int, typer.Option(min=1, max=100, help="Labels to show.")] = 3,
+    json_: JsonOption = False,
+) -> None:
+    """Classify texts with a registered model."""
+    with _one_clear_line():
+        from distillery import tracking
+
+        if pair and len(texts) % 2:
+            raise UserError(f"--pair takes an even number of texts; these are {len(texts)}")
+        rows: list[str] | list[tuple[str, str]] = (
+            list(zip(texts[::2], texts[1::2], strict=True)) if pair else texts
+        )
+        _quiet_libraries()
+        tracking.connect()
+        found = tracking.predict(model_uri, rows)
+    if json_:
+        out.print_json(json.dumps(found))
+        return
+    table = Table("text", "label", "probability", "next")
+    for row, one in zip(rows, found, strict=True):
+        ranked = sorted(one["probabilities"].items(), key=lambda item: -item[1])[1:top]
+        following = ", ".join(f"{name} {p:.1%}" for name, p in ranked)
+        shown = row if isinstance(row, str) else " | ".join(row)
+        table.add_row(shown, one["label"], f"{one['probability']:.1%}", following)
+    out.print(table)
+
+
+@app.command()
+def ui(
+    prefect_port: Annotated[int, typer.Option(min=1, max=65535)] = 4200,
+    mlflow_port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,
+) -> None:
+    """Open the Prefect and MLflow pages on this machine; Ctrl-C ends both."""
+    with _one_clear_line():
+        from flows.pages import serve_pages
+
+        serve_pages(err, prefect_port=prefect_port, mlflow_port=mlflow_port)
+
+
+@contextmanager
+def _one_clear_line() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        err.print(f"[bold red]distillery:[/] {_escaped(str(error))}", soft_wrap=True)
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        err.print("distillery: stopped; run the same command again to go on where it was")
+        raise typer.Exit(130) from None
+
+
+def _escaped(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def _quiet_libraries() -> None:
+    """Set what the libraries read when they are imported; what the user set stays."""
+    os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "distillery")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    for name in ("mlflow", "alembic", "httpx"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _summary(findings: "Findings") -> dict[str, object]:
+    from distillery import storage
+    from distillery.report import tables
+
+    return {
+        "promoted": findings.verdict.promoted,
+        "winner": findings.verdict.winner_name,
+        "summary": findings.verdict.summary,
+        "model": findings.model,
+        "champion_unchanged": findings.verdict.champion_unchanged,
+        "results": [asdict(row) for row in tables.result_rows(findings)],
+        "gains": [gain.model_dump() for gain in findings.gains],
+        "versions": [version.model_dump() for version in findings.versions],
+        "flow_run_id": findings.flow_run_id,
+        "report": str(storage.root() / "reports" / findings.flow_run_id / "report.html"),
+    }
+
+
+def _show(findings: "Findings") -> None:
+    from distillery import storage
+    from distillery.report import tables
+
+    out.print(tables.rich_table(tables.result_rows(findings)))
+    for gain in findings.gains:
+        out.print(
+            f"Distillation gained {gain.student_name} {100 * gain.mean_gain:+.2f} points over its "
+            f"control (95 % interval {100 * gain.interval_low:+.2f} to "
+            f"{100 * gain.interval_high:+.2f}, {gain.method})."
+        )
+    colour = "green" if findings.verdict.promoted else "yellow"
+    out.print(f"[bold {colour}]{_escaped(findings.verdict.summary)}[/]")
+    report = storage.root() / "reports" / findings.flow_run_id / "report.html"
+    out.print(f"Report: {report}", soft_wrap=True)
+    out.print("Pages: `distillery ui` opens Prefect and MLflow on this machine.")
+    if findings.verdict.promoted:
+        out.print(f'Try it: distillery predict models:/{findings.model}@champion "some text"')

@@ -1,0 +1,261 @@
+"""The whole benchmark with real processes and a real, tiny ONNX model."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import psutil
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from distillery.benchmarking.driver import PACKAGE_ROOT, Entry, Plan, measure
+from distillery.errors import BenchmarkProcessError
+from distillery.nouns import Measurement, Scenario
+from distillery.runtimes.base import Card, Text
+from distillery.targets.this_machine import ThisMachine
+
+_TEXTS: tuple[Text, ...] = ("one", "one two", "two two one", "three one two one")
+_SMALL = Scenario(requests=101, rounds=3, offline_batch_size=4, offline_batches=5, seed=3)
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    """Two classes from the mean token id: one ReduceMean, one MatMul."""
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    nodes = [
+        helper.make_node("Cast", ["input_ids"], ["ids"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["ids", "axes"], ["mean"], keepdims=1),
+        helper.make_node("MatMul", ["mean", "weight"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["B", "S"])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", 2])],
+        [
+            numpy_helper.from_array(np.array([1], dtype=np.int64), "axes"),
+            numpy_helper.from_array(np.array([[1, -1]], dtype=np.float32), "weight"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, folder / "model.onnx")
+    vocabulary = {"[PAD]": 0, "[UNK]": 1, "one": 2, "two": 3, "three": 4}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    Card(
+        name="tiny", label_names=("low", "high"), max_length=8, is_pair=False, pad_token_id=0
+    ).write(folder)
+    return Entry(name="tiny fp32", digest="d1g357", folder=folder, runtime="onnxruntime")
+
+
+def _children() -> list[str]:
+    running = psutil.Process().children(recursive=True)
+    return [" ".join(p.cmdline()) for p in running if p.status() != psutil.STATUS_ZOMBIE]
+
+
+def _no_worker_is_left() -> bool:
+    return not any("distillery.benchmarking" in command for command in _children())
+
+
+def test_two_engines_in_turns(entry: Entry) -> None:
+    other = Entry(name="other", digest="07h3r", folder=entry.folder, runtime=entry.runtime)
+    said: list[str] = []
+    found = measure([entry, other], _TEXTS, _SMALL, 1, "here", said.append)
+    assert [(m.candidate_name, m.candidate_digest) for m in found] == [
+        ("tiny fp32", "d1g357"),
+        ("other", "07h3r"),
+    ]
+    for m in found:
+        assert (m.target, m.threads) == ("here", 1)
+        assert len(m.latencies_ms) == len(m.model_latencies_ms) == 101
+        pairs = zip(m.latencies_ms, m.model_latencies_ms, strict=True)
+        assert all(both >= model > 0 for both, model in pairs)
+        assert len(m.offline_rows_per_second) == 5
+        assert min(m.offline_rows_per_second) > 0
+        assert m.load_ms > 0
+        assert m.first_prediction_ms > 0
+        assert m.peak_memory_bytes > 1 << 20
+        assert 20 <= m.warmup_requests <= 400
+        assert m.warmup_requests % 20 == 0
+        assert 0 <= m.steal_share <= 1
+    assert found[0].fingerprint == found[1].fingerprint
+    assert said
+    assert _no_worker_is_left()
+
+
+def test_pairs_of_texts_and_more_rounds_than_batches(entry: Entry) -> None:
+    scenario = Scenario(requests=100, rounds=100, offline_batch_size=1, offline_batches=3)
+    (found,) = measure([entry], [("one", "two"), ("two", "one")], scenario, 1, "here")
+    assert len(found.latencies_ms) == 100
+    assert len(found.offline_rows_per_second) == 3
+
+
+def test_no_threads_given_means_one_a_core_and_is_recorded(entry: Entry) -> None:
+    (found,) = measure([entry], _TEXTS, _SMALL, 0, "here")
+    assert 1 <= found.threads <= (psutil.cpu_count() or 1)
+
+
+def test_nothing_to_measure(entry: Entry) -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        measure([], _TEXTS, _SMALL, 1, "here")
+    with pytest.raises(ValueError, match="at least one"):
+        measure([entry], [], _SMALL, 1, "here")
+
+
+def test_a_corrupt_model_names_the_candidate(entry: Entry, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for name in ("candidate.json", "tokenizer.json"):
+        (broken / name).write_bytes((entry.folder / name).read_bytes())
+    (broken / "model.onnx").write_bytes(b"this is no graph")
+    bad = Entry(name="bad int8", digest="bad", folder=broken, runtime="onnxruntime")
+    with pytest.raises(BenchmarkProcessError, match=r"bad int8 \(onnxruntime\) failed"):
+        measure([entry, bad], _TEXTS, _SMALL, 1, "here")
+    assert _no_worker_is_left()
+
+
+def test_an_unknown_runtime(entry: Entry) -> None:
+    bad = Entry(name="bad", digest="bad", folder=entry.folder, runtime="abacus")
+    with pytest.raises(BenchmarkProcessError, match="no runtime 'abacus'"):
+        measure([bad], _TEXTS, _SMALL, 1, "here")
+    assert _no_worker_is_left()
+
+
+def test_a_worker_that_dies(entry: Entry) -> None:
+    def kill_one(line: str) -> None:
+        if "single" in line:
+            victim = next(
+                p for p in psutil.Process().children() if "benchmarking.worker" in str(p.cmdline())
+            )
+            victim.kill()
+
+    with pytest.raises(BenchmarkProcessError, match="died, signal 9"):
+        measure([entry, entry], _TEXTS, _SMALL, 1, "here", kill_one)
+    assert _no_worker_is_left()
+
+
+def test_an_interrupt_leaves_no_process(entry: Entry) -> None:
+    def interrupt(line: str) -> None:
+        if "single" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        measure([entry], _TEXTS, _SMALL, 1, "here", interrupt)
+    assert _no_worker_is_left()
+
+
+def test_the_worker_keeps_stray_prints_out_of_the_protocol_and_ends_with_its_stdin() -> None:
+    program = """
+import io, os, sys
+from distillery.benchmarking import worker
+
+class NoisyCommands(io.StringIO):
+    def readline(self, *size):
+        print("stray")
+        os.write(1, b"stray from C")
+        return super().readline(*size)
+
+sys.stdin = NoisyCommands(sys.stdin.read())
+sys.exit(worker.main())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        input='{"do": "status"}\n',
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PACKAGE_ROOT,
+        timeout=60,
+    )
+    assert json.loads(done.stdout)["peak_memory_bytes"] > 0
+    assert "stray from C" in done.stderr
+
+
+def test_this_machine_measures_in_a_process_of_its_own(
+    entry: Entry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = ThisMachine().measure([entry, entry], _TEXTS, _SMALL, 1)
+    assert [m.target for m in found] == ["this-machine", "this-machine"]
+    assert len(found[0].latencies_ms) == 101
+    assert "benchmark: timing 101 single requests" in capsys.readouterr().err
+    assert _no_worker_is_left()
+
+
+def test_this_machine_says_what_went_wrong(entry: Entry) -> None:
+    (entry.folder / "model.onnx").write_bytes(b"this is no graph")
+    with pytest.raises(BenchmarkProcessError, match=r"tiny fp32 \(onnxruntime\) failed"):
+        ThisMachine().measure([entry], _TEXTS, _SMALL, 1)
+    assert _no_worker_is_left()
+
+
+def _command_line(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "distillery.benchmarking", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PACKAGE_ROOT,
+        timeout=120,
+    )
+
+
+def test_the_command_line(entry: Entry, tmp_path: Path) -> None:
+    plan = Plan(entries=(entry,), texts=_TEXTS, scenario=_SMALL, threads=1, target="there")
+    assert Plan.model_validate_json(plan.model_dump_json()) == plan
+    (tmp_path / "plan.json").write_text(plan.model_dump_json())
+    done = _command_line(str(tmp_path / "plan.json"), str(tmp_path / "out.json"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    (row,) = json.loads((tmp_path / "out.json").read_text())
+    assert Measurement.model_validate(row).target == "there"
+    assert [path.name for path in tmp_path.glob("out.json*")] == ["out.json"]
+
+
+@pytest.mark.parametrize(
+    ("plan", "complaint"),
+    [
+        (None, "cannot read the plan"),
+        ("{", "bad plan"),
+        ('{"entries": []}', "entries"),
+        ('{"entries": [{"name": "x"}]}', "entries.0.digest"),
+    ],
+)
+def test_a_bad_plan_is_one_line_and_exit_2(
+    tmp_path: Path, plan: str | None, complaint: str
+) -> None:
+    if plan is not None:
+        (tmp_path / "plan.json").write_text(plan)
+    done = _command_line(str(tmp_path / "plan.json"), str(tmp_path / "out.json"))
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert complaint in done.stderr
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_usage() -> None:
+    done = _command_line()
+    assert done.returncode == 2
+    assert done.stderr.startswith("benchmark: usage:")
+
+
+def test_nothing_heavy_is_imported() -> None:
+    """What is sent to an instance must run without torch, and start at once."""
+    program = (
+        "import sys, json;"
+        "import distillery.benchmarking.__main__, distillery.benchmarking.worker;"
+        "import distillery.benchmarking.percentiles, distillery.runtimes.onnxruntime_cpu;"
+        "sys.stdout.write(json.dumps(sorted({m.split('.')[0] for m in sys.modules})))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, cwd=PACKAGE_ROOT
+    )
+    heavy = {"torch", "transformers", "mlflow", "prefect", "datasets", "pandas", "scipy"}
+    assert heavy.isdisjoint(json.loads(done.stdout))

@@ -1,0 +1,243 @@
+"""The page is one file, whole, escaped, and says what the run found."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from run_by_hand import EVIL, run
+
+from distillery.nouns import Findings
+from distillery.report import page, plots
+from distillery.report.tables import ClassChange
+
+VOID = {"meta", "br", "img", "input", "link", "hr"}
+
+
+class Reader(HTMLParser):
+    """Counts what opens and closes, and keeps text, tags and attributes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.text += " " + data
+
+
+def read(findings: Findings) -> tuple[str, Reader]:
+    html = page.render(findings)
+    reader = Reader()
+    reader.feed(html)
+    reader.close()
+    assert reader.open == []
+    reader.text = re.sub(r"\s+", " ", reader.text)
+    return html, reader
+
+
+@pytest.fixture(scope="module")
+def promoted() -> tuple[str, Reader]:
+    """The page of a run with a winner, drawn once."""
+    return read(run())
+
+
+@pytest.fixture(scope="module")
+def not_promoted() -> tuple[str, Reader]:
+    """The page of a run without one."""
+    return read(run(promoted=False))
+
+
+@pytest.mark.parametrize("which", ["promoted", "not_promoted"])
+def test_it_is_whole_and_self_contained(which: str, request: pytest.FixtureRequest) -> None:
+    html, reader = request.getfixturevalue(which)
+
+    assert html.startswith("<!doctype html>")
+    assert "script" not in {tag for tag, _ in reader.tags}
+    ids = [attributes["id"] for _, attributes in reader.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in reader.tags:
+        for name, value in attributes.items():
+            assert not name.startswith("on")
+            if name in ("src", "href", "xlink:href", "action", "srcset"):
+                assert value is not None
+                assert value.startswith("#")
+                assert value[1:] in ids
+    links = set(re.findall(r"https?://[^\s\"'<]+", html))
+    assert links <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert "@import" not in html
+    assert re.findall(r"url\((?!#)", html) == []
+
+
+def test_every_plot_has_words_and_every_table_headings(promoted: tuple[str, Reader]) -> None:
+    _, reader = promoted
+
+    drawn = [attributes for tag, attributes in reader.tags if tag == "svg"]
+    assert len(drawn) == 4
+    assert all(a["role"] == "img" and a["aria-label"] for a in drawn)
+    tags = [tag for tag, _ in reader.tags]
+    assert tags.count("table") == tags.count("thead") == tags.count("caption")
+
+
+def test_what_users_wrote_is_text(promoted: tuple[str, Reader]) -> None:
+    html, reader = promoted
+
+    assert EVIL not in html
+    assert "img" not in {tag for tag, _ in reader.tags}
+    assert f"name: by-hand # {EVIL}" in reader.text  # the recipe
+    assert f"A description with {EVIL}" in reader.text
+    # the label stands in the plot of classes and in the table of class balance
+    assert reader.text.count(EVIL) >= 4
+    assert "goodbye $x" in reader.text
+
+
+def test_the_verdict_and_its_numbers_stand_at_the_top(promoted: tuple[str, Reader]) -> None:
+    _, reader = promoted
+    top = reader.text[: reader.text.index("Trade-off")]
+
+    assert "student int8 is promoted" in top
+    assert "Accuracy kept 88.89% ≥ 85.00%." in top
+    assert "88.9% of the teacher's accuracy kept" in top
+    assert "4.0× faster than the teacher" in top
+    assert "4.0× smaller than the teacher" in top
+    assert "+20.0 percentage points" in top
+    assert "no clear effect: the 95% interval −10.0 to +50.0 includes 0" in top
+
+
+def test_a_run_without_a_winner_says_so(not_promoted: tuple[str, Reader]) -> None:
+    html, reader = not_promoted
+
+    assert "<h1>Nothing was promoted</h1>" in html
+    assert "It was not promoted." in reader.text
+    assert "No version was registered." in reader.text
+    assert "accuracy kept 88.89% is judged" in reader.text
+
+
+def test_a_champion_that_stays() -> None:
+    findings = run()
+    verdict = findings.verdict.model_copy(update={"champion_unchanged": True})
+    html, _ = read(findings.model_copy(update={"verdict": verdict}))
+
+    assert "<h1>student int8 remains champion</h1>" in html
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [
+        (0.01, 0.3, "distillation helped"),
+        (-0.3, -0.01, "distillation hurt"),
+        (-0.1, 0.1, "no clear effect"),
+        (0.0, 0.0, "no clear effect"),
+    ],
+)
+def test_gains_are_told_honestly(low: float, high: float, words: str) -> None:
+    findings = run()
+    gain = findings.gains[0].model_copy(update={"interval_low": low, "interval_high": high})
+
+    assert words in page.gain_in_words(gain)
+    assert words in read(findings.model_copy(update={"gains": (gain,)}))[1].text
+
+
+def test_too_few_samples_are_a_dash_and_no_number() -> None:
+    findings = run(requests=6)
+    _, reader = read(findings)
+
+    assert "2.00 ms" not in reader.text
+    assert "No candidate was measured, so there is nothing to plot." in reader.text
+    assert "faster than the teacher" not in reader.text
+    assert plots.accuracy_against_latency(findings) is None
+    assert plots.png_of_accuracy_against_latency(findings).startswith(b"\x89PNG")
+
+
+def test_a_run_that_measured_and_trained_nothing_still_has_a_page() -> None:
+    findings = run(promoted=False)
+    bare = findings.model_copy(
+        update={
+            "teacher": findings.teacher.model_copy(update={"history": ()}),
+            "students": (),
+            "controls": (),
+            "candidates": findings.candidates[2:],
+            "qualities": findings.qualities[:1],
+            "measurements": (),
+            "gains": (),
+            "gates": {},
+        }
+    )
+    _, reader = read(bare)
+
+    assert "svg" not in {tag for tag, _ in reader.tags}
+    assert "this run cannot say what distillation brought" in reader.text
+    assert "The recipe sets no gates." in reader.text
+
+
+def test_many_classes_are_folded_away(promoted: tuple[str, Reader]) -> None:
+    findings = run()
+    names = tuple(f"class {i}" for i in range(31))
+    counts = {
+        split: getattr(findings.dataset, split).model_copy(update={"label_counts": (4,) * 31})
+        for split in ("train", "validation", "test")
+    }
+    dataset = findings.dataset.model_copy(update={"label_names": names, **counts})
+    html, _ = read(findings.model_copy(update={"dataset": dataset}))
+
+    assert "<summary>Balance of the 31 classes" in html
+    assert "<summary>Balance" not in promoted[0]
+
+
+def test_lineage_leads_from_recipe_to_version(promoted: tuple[str, Reader]) -> None:
+    _, reader = promoted
+    lineage = reader.text[reader.text.index("came to be") :]
+
+    stations = ["by-hand", "greetings", "teacher", "student", "student int8", "by-hand, version 7"]
+    places = [lineage.index(f" {station} ") for station in stations]
+    assert places == sorted(places)
+    assert "aliases: champion" in lineage
+    for letter in "rdtsi":
+        assert letter * 12 in lineage
+
+
+def test_equal_findings_make_an_equal_page(promoted: tuple[str, Reader]) -> None:
+    assert page.render(run()) == promoted[0]
+
+
+def test_it_is_written_at_once_or_not_at_all(
+    promoted: tuple[str, Reader], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "reports" / "page.html"
+    page.write(run(), target)
+    before = target.read_text(encoding="utf-8")
+    assert before == promoted[0]
+
+    def full_disk(self: Path, text: str, encoding: str) -> int:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(Path, "write_text", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        page.write(run(promoted=False), target)
+
+    assert target.read_text(encoding="utf-8") == before
+    assert [path.name for path in target.parent.iterdir()] == ["page.html"]
+
+
+def test_plots_show_the_worst_and_best_classes_only() -> None:
+    changes = [
+        ClassChange(label=str(i), rows=10, teacher_recall=0.5, recall=0.5 + (i - 20) / 100)
+        for i in range(41)
+    ]
+    shown = [change.label for change in plots.most_changed(changes)]
+
+    assert shown == [str(i) for i in range(10)] + [str(i) for i in range(36, 41)]
