@@ -6,7 +6,9 @@ round trip through JSON, since Prefect stores them so.
 
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, computed_field
+from pydantic import BaseModel, ConfigDict, Field
+
+from distillery import digests
 
 
 class Noun(BaseModel):
@@ -214,14 +216,10 @@ class Fingerprint(Noun):
     python: str
     runtimes: dict[str, str] = Field(description="Package → version.")
 
-    @computed_field  # type: ignore[prop-decorator]
     @property
     def digest(self) -> str:
-        """Short identity of the place, without the versions of what was measured."""
-        from distillery import digests
-
-        place = self.model_dump(mode="json", exclude={"digest"})
-        return digests.of_json(place)[:12]
+        """Short identity of the place and its builds."""
+        return digests.of_json(self.model_dump(mode="json"))[:12]
 
 
 class Scenario(Noun):

@@ -33,8 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     measurements = measure(
         plan.entries, plan.texts, plan.scenario, plan.threads, plan.target, progress=_say
     )
-    # the fingerprint's digest is computed, and refused when read back as an extra field
-    rows = [m.model_dump(mode="json", exclude={"fingerprint": {"digest"}}) for m in measurements]
+    rows = [measurement.model_dump(mode="json") for measurement in measurements]
     unfinished = out_file.with_name(out_file.name + ".unfinished")
     unfinished.write_text(json.dumps(rows), encoding="utf-8")
     os.replace(unfinished, out_file)  # whoever sees the file sees all of it

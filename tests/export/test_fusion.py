@@ -17,6 +17,7 @@ EXPECTED = {
     "bert": {
         "Attention": 2,
         "BiasGelu": 2,
+        "FirstTokenOnly": 1,
         "EmbedLayerNormalization": 1,
         "SkipLayerNormalization": 4,
     },
@@ -24,6 +25,7 @@ EXPECTED = {
     "roberta": {
         "Attention": 2,
         "BiasGelu": 2,
+        "FirstTokenOnly": 1,
         "LayerNormalization": 1,
         "SkipLayerNormalization": 4,
     },
@@ -31,6 +33,7 @@ EXPECTED = {
     "electra": {
         "Attention": 2,
         "BiasGelu": 2,
+        "FirstTokenOnly": 1,
         "EmbedLayerNormalization": 1,
         "Gelu": 1,
         "SkipLayerNormalization": 4,
@@ -38,6 +41,7 @@ EXPECTED = {
     "distilbert": {
         "Attention": 2,
         "BiasGelu": 2,
+        "FirstTokenOnly": 1,
         "EmbedLayerNormalization": 1,
         "SkipLayerNormalization": 4,
     },
@@ -82,7 +86,23 @@ def test_a_layer_left_out_is_an_error(made: Made, tmp_path: Path) -> None:
     assert not (tmp_path / "fused.onnx").exists()
 
 
+class _MeanPooled(torch.nn.Module):
+    """Reads every token of the last layer."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.encoder = AutoModelForSequenceClassification.from_pretrained(
+            folder, attn_implementation="eager"
+        ).bert
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+        hidden: torch.Tensor = self.encoder(input_ids, attention_mask).last_hidden_state
+        return hidden.mean(dim=1)
+
+
 class _Sdpa(torch.nn.Module):
+    """ONNX Runtime's patterns do not know PyTorch's own attention."""
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self.model = AutoModelForSequenceClassification.from_pretrained(
@@ -94,18 +114,41 @@ class _Sdpa(torch.nn.Module):
         return logits
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_an_unrecognized_attention_is_an_error(tmp_path: Path) -> None:
-    ids = torch.ones((2, 8), dtype=torch.int64)
+def _trace(model: torch.nn.Module, onnx_path: Path) -> Path:
+    ids = torch.full((2, 8), 7, dtype=torch.int64)
+    mask = torch.ones_like(ids)
+    mask[1, 5:] = 0
+    axes = {0: "batch", 1: "sequence"}
     torch.onnx.export(
-        _Sdpa(tiny.save_checkpoint(tmp_path)).eval(),
-        (ids, ids),
-        tmp_path / "sdpa.onnx",
+        model.eval(),
+        (ids, mask),
+        onnx_path,
         dynamo=False,
         opset_version=14,
         input_names=["input_ids", "attention_mask"],
         output_names=["logits"],
-        dynamic_axes={"input_ids": {0: "batch", 1: "sequence"}},
+        dynamic_axes={"input_ids": axes, "attention_mask": axes},
     )
+    return onnx_path
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_head_that_reads_every_token_keeps_them(made: Made, tmp_path: Path) -> None:
+    traced = _trace(_MeanPooled(made("bert")), tmp_path / "traced.onnx")
+    counts = _fuse(traced, tmp_path / "fused.onnx")
+    assert counts["Attention"] == tiny.LAYERS
+    assert "FirstTokenOnly" not in counts
+    ids = np.arange(5, 19).reshape(2, 7)
+    asked = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+    before, after = (
+        onnxruntime.InferenceSession(path).run(None, asked)[0]
+        for path in (traced, tmp_path / "fused.onnx")
+    )
+    np.testing.assert_allclose(after, before, atol=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_unrecognized_attention_is_an_error(made: Made, tmp_path: Path) -> None:
+    traced = _trace(_Sdpa(made("bert")), tmp_path / "sdpa.onnx")
     with pytest.raises(fusion.FusionError, match="fused 0 attention operators of 2 layers"):
-        _fuse(tmp_path / "sdpa.onnx", tmp_path / "fused.onnx")
+        _fuse(traced, tmp_path / "fused.onnx")

@@ -1,0 +1,105 @@
+"""Training resumes exactly, keeps the best epoch, and really learns."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from distillery import digests, preparation, storage
+from distillery.nouns import Dataset, Epoch
+from distillery.recipe import Data, FromScratch
+
+_ROWS = [("red green", "colour"), ("one two", "number"), ("dog cat", "animal")]
+
+
+def _dataset(folder: Path) -> Dataset:
+    lines = ["text,label"]
+    for i in range(120):
+        text, label = _ROWS[i % 3]
+        lines.append(f"{text} {i},{label}")
+    (folder / "rows.csv").write_text("\n".join(lines))
+    data = Data(source=str(folder / "rows.csv"))
+    return preparation.store(preparation.load(data), data, "toy")
+
+
+_TEACHER = FromScratch.model_validate(
+    {
+        "layers": 1,
+        "hidden_size": 16,
+        "heads": 2,
+        "max_length": 16,
+        "vocabulary_size": 120,
+        "training": {"epochs": 4, "learning_rate": 2e-2, "batch_size": 4, "patience_epochs": 4},
+    }
+)
+
+
+@pytest.mark.slow
+def test_a_killed_training_resumes_to_the_same_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTILLERY_STORAGE", str(tmp_path / "store"))
+    from distillery import distillation
+
+    dataset = _dataset(tmp_path)
+    whole = distillation.fine_tune(
+        _TEACHER, dataset, seed=3, work=storage.work("whole"), on_epoch=lambda _: None
+    )
+
+    script = textwrap.dedent(
+        """
+        import os, signal, sys
+        from distillery import distillation, storage
+        from distillery.nouns import Dataset
+        from distillery.recipe import FromScratch
+        def die(epoch):
+            if epoch.epoch == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+        distillation.fine_tune(FromScratch.model_validate_json(sys.argv[1]),
+            Dataset.model_validate_json(sys.argv[2]), seed=3, work=storage.work("cut"), on_epoch=die)
+        """
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", script, _TEACHER.model_dump_json(), dataset.model_dump_json()],
+        env={**os.environ},
+        capture_output=True,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr[-2000:]
+    seen: list[Epoch] = []
+    resumed = distillation.fine_tune(
+        _TEACHER, dataset, seed=3, work=storage.work("cut"), on_epoch=seen.append
+    )
+    assert [epoch.epoch for epoch in seen] == [3, 4], "epochs 1 and 2 must not be repeated"
+    assert resumed.history == whole.history
+    weights = [
+        digests.of_file(storage.fetch(checkpoint.artifact) / "model.safetensors")
+        for checkpoint in (whole, resumed)
+    ]
+    assert weights[0] == weights[1]
+
+
+def test_a_torn_checkpoint_is_not_resumed_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTILLERY_STORAGE", str(tmp_path / "store"))
+    from distillery import distillation
+
+    dataset = _dataset(tmp_path)
+    work = storage.work("torn")
+    torn = work / "stage-0" / "checkpoint-999"
+    torn.mkdir(parents=True)
+    (torn / "model.safetensors").write_bytes(b"half")
+    seen: list[Epoch] = []
+    checkpoint = distillation.fine_tune(
+        _TEACHER, dataset, seed=3, work=work, on_epoch=seen.append
+    )
+    assert len(seen) == 4
+    assert checkpoint.history[-1].validation_accuracy > 0.9, "three words tell the labels apart"
+    assert checkpoint.best_epoch == max(
+        checkpoint.history, key=lambda epoch: (epoch.validation_accuracy, -epoch.epoch)
+    ).epoch
