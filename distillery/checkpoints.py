@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+)
 from transformers.utils import logging as transformers_logging
 
 from distillery import storage
@@ -13,7 +17,7 @@ from distillery.teachers.base import LoadedModel
 def save(loaded: LoadedModel) -> Artifact:
     """Weights, configuration and tokenizer, into the storage."""
     with storage.new_folder() as folder:
-        transformers_logging.disable_progress_bar()
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         loaded.model.save_pretrained(folder)
         loaded.tokenizer.save_pretrained(folder)
         return storage.put(folder, "checkpoint")
@@ -29,11 +33,13 @@ def load(checkpoint: Checkpoint) -> LoadedModel:
 
 def load_folder(folder: Path) -> LoadedModel:
     """A checkpoint's folder, in eval mode; nothing is fetched and nothing unpickled."""
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     model = AutoModelForSequenceClassification.from_pretrained(
         folder, local_files_only=True, use_safetensors=True
     )
-    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(  # type: ignore[assignment]
+        folder, local_files_only=True
+    )
     return LoadedModel(model=model.eval(), tokenizer=tokenizer)
 
 

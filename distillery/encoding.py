@@ -13,9 +13,7 @@ Row = dict[str, Any]
 _SEQUENCES = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def encode(
-    tokenizer: PreTrainedTokenizerFast, texts: Sequence[Text], max_length: int
-) -> list[Row]:
+def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Text], max_length: int) -> list[Row]:
     """One row a text, unpadded. Pairs keep their token types, which a BERT teacher needs."""
     firsts = [text if isinstance(text, str) else text[0] for text in texts]
     seconds = None if not texts or isinstance(texts[0], str) else [text[1] for text in texts]

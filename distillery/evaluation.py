@@ -68,9 +68,7 @@ def gain(student_name: str, students: Sequence[Quality], controls: Sequence[Qual
         control_right = np.array(controls[0].predictions) == np.array(controls[0].labels)
         per_row = right.astype(float) - control_right
         generator = np.random.default_rng(0)
-        means = [
-            generator.choice(per_row, len(per_row)).mean() for _ in range(_RESAMPLES)
-        ]
+        means = [generator.choice(per_row, len(per_row)).mean() for _ in range(_RESAMPLES)]
         tail = (1 - _CONFIDENCE) / 2
         low, high = np.quantile(means, [tail, 1 - tail])
         return Gain(

@@ -41,9 +41,7 @@ def check(recipe: Recipe) -> Plan:
     config = recipe.teacher.config()
     _check_length(recipe, config)
     config.num_labels = len(splits.label_names)
-    students = {
-        student.name: _parameters(student.config(config)) for student in recipe.students
-    }
+    students = {student.name: _parameters(student.config(config)) for student in recipe.students}
     _check_size_gate(recipe, students)
     per_student = 2 if recipe.control else 1
     return Plan(
@@ -81,7 +79,7 @@ def _check_length(recipe: Recipe, config: PretrainedConfig) -> None:
 
 def _parameters(config: PretrainedConfig) -> int:
     with torch.device("meta"):  # shapes without memory
-        model = AutoModelForSequenceClassification.from_config(config)
+        model = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
     return sum(weight.numel() for weight in model.parameters())
 
 

@@ -248,9 +248,7 @@ def _rows(split: "datasets.Dataset", data: Data, name: str) -> Rows:
         raise UserError(f"data: split '{name}' of '{data.source}' is empty; it needs rows")
     texts = _text_column(split, data.text, name)
     if data.text_pair is not None:
-        pairs: list[Text] = list(
-            zip(texts, _text_column(split, data.text_pair, name), strict=True)
-        )
+        pairs: list[Text] = list(zip(texts, _text_column(split, data.text_pair, name), strict=True))
         return Rows(texts=pairs, labels=_label_column(split, data, name))
     return Rows(texts=list(texts), labels=_label_column(split, data, name))
 
@@ -353,4 +351,3 @@ def _described(rows: Rows, label_names: tuple[str, ...]) -> Split:
             int(n) for n in np.bincount(buckets, minlength=len(_LENGTH_BOUNDS) + 1)
         ),
     )
-

@@ -83,7 +83,9 @@ def as_yaml(recipe: Recipe) -> str:
 def _anchor_sources(values: dict[str, Any], folder: Path) -> None:
     for key in ("data", "teacher"):
         part = values.get(key)
-        source = part.get("source") if isinstance(part, dict) else None
+        if not isinstance(part, dict):
+            continue
+        source = part.get("source")
         if isinstance(source, str) and source.startswith(("./", "../")):
             part["source"] = str((folder / source).resolve())
 
@@ -151,11 +153,10 @@ def _in_words(problem: Any, values: dict[str, Any]) -> str:
 def _without_tags(location: Sequence[str | int], values: Any) -> list[str | int]:
     """Pydantic puts a union's tag into the location; the file has no such key."""
     kept: list[str | int] = []
-    place = values
+    place: Any = values
     for i, part in enumerate(location):
-        if isinstance(place, dict) and part in place:
-            place = place[part]
-        elif isinstance(place, list | tuple) and isinstance(part, int) and part < len(place):
+        inside = isinstance(place, dict) and part in place
+        if inside or (isinstance(place, list) and isinstance(part, int)):
             place = place[part]
         elif i < len(location) - 1 and isinstance(part, str):
             continue

@@ -70,9 +70,7 @@ def cached_logits(
     sample = np.random.default_rng(0).choice(
         len(texts), min(_SPOT_CHECKS, len(texts)), replace=False
     )
-    live = live_logits(
-        checkpoints.load(teacher), [texts[i] for i in sample], teacher.max_length
-    )
+    live = live_logits(checkpoints.load(teacher), [texts[i] for i in sample], teacher.max_length)
     difference = float(np.abs(logits[sample].numpy() - live).max())
     if difference > _TOLERANCE * float(np.abs(live).max()):
         raise DamagedArtifactError(
@@ -86,17 +84,16 @@ def live_logits(
     teacher: LoadedModel, texts: Sequence[Text], max_length: int
 ) -> NDArray[np.float32]:
     """(N, C) from the teacher itself: in eval mode, without gradients, batched by length."""
-    model = teacher.model.eval()
+    model = teacher.model.eval()  # type: ignore[no-untyped-call]
     rows = encode(teacher.tokenizer, texts, max_length)
     order = sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"]))
     collate = Collator(teacher.tokenizer.pad_token_id)
     found = np.zeros((len(rows), model.config.num_labels), dtype=np.float32)
     for start in range(0, len(order), _BATCH_SIZE):
         chosen = order[start : start + _BATCH_SIZE]
-        batch = {
-            name: tensor.to(model.device) for name, tensor in collate([rows[i] for i in chosen]).items()
-        }
-        found[chosen] = model(**batch).logits.float().cpu().numpy()
+        batch = collate([rows[i] for i in chosen])
+        on_device = {name: tensor.to(model.device) for name, tensor in batch.items()}
+        found[chosen] = model(**on_device).logits.float().cpu().numpy()
     return found
 
 

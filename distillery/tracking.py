@@ -37,6 +37,12 @@ CHAMPION, PREVIOUS = "champion", "previous"
 
 _FLOW_RUN, _STEP, _OWNER = "distillery.flow_run_id", "distillery.step", "distillery.owner"
 _DIGEST, _UNFINISHED = "distillery.digest", "RUNNING"
+_SERVED_FILES = (
+    "__init__.py",
+    "runtimes/__init__.py",
+    "runtimes/base.py",
+    "runtimes/onnxruntime_cpu.py",
+)
 _REACH_SECONDS = 10
 
 
@@ -133,11 +139,11 @@ class StepRun:
 
     def dataset(self, dataset: Dataset) -> None:
         """The data set as an MLflow dataset input, by digest."""
-        source = mlflow.data.sources.LocalArtifactDatasetSource(
+        source = mlflow.data.sources.LocalArtifactDatasetSource(  # type: ignore[attr-defined]
             str(storage.root() / dataset.artifact.uri)
         )
         mlflow.log_input(
-            mlflow.data.meta_dataset.MetaDataset(
+            mlflow.data.meta_dataset.MetaDataset(  # type: ignore[abstract]
                 source, name=dataset.name, digest=dataset.digest[:32]
             ),
             context="training",
@@ -351,7 +357,7 @@ def _runtime_package(staging: Path) -> Path:
     """The part of distillery that a served model needs: the engine, without torch."""
     source = Path(__file__).parent
     package = staging / "distillery"
-    for name in ("__init__.py", "runtimes/__init__.py", "runtimes/base.py", "runtimes/onnxruntime_cpu.py"):
+    for name in _SERVED_FILES:
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source / name, package / name)
     return package
@@ -382,9 +388,7 @@ def _ensure_model(client: MlflowClient, model: str) -> None:
 
 
 def _find(flow_run_id: str, step: str | None) -> Run | None:
-    found = _search(
-        f"tags.`{_FLOW_RUN}` = '{flow_run_id}' and tags.`{_STEP}` = '{step or ''}'"
-    )
+    found = _search(f"tags.`{_FLOW_RUN}` = '{flow_run_id}' and tags.`{_STEP}` = '{step or ''}'")
     return found[0] if found else None
 
 

@@ -106,7 +106,7 @@ def train(
         log.info("resuming from %s", resume.name)
     with contextlib.redirect_stdout(sys.stderr):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
-    loaded.model.to("cpu").eval()
+    loaded.model.cpu().eval()  # type: ignore[no-untyped-call]
     history = _history(trainer.state)
     best = max(history, key=lambda epoch: (epoch.validation_accuracy, -epoch.epoch))
     return Trained(
@@ -114,7 +114,7 @@ def train(
     )
 
 
-class _ObjectiveTrainer(Trainer):  # type: ignore[misc]
+class _ObjectiveTrainer(Trainer):
     """Trainer's documented seam: another loss. Nothing else is overridden."""
 
     def __init__(self, *, objective: Objective, **arguments: Any) -> None:
@@ -147,7 +147,7 @@ class _ObjectiveTrainer(Trainer):  # type: ignore[misc]
         return (loss, {"logits": outputs.logits}) if return_outputs else loss
 
 
-class _EpochReporter(TrainerCallback):  # type: ignore[misc]
+class _EpochReporter(TrainerCallback):
     """Says after each evaluation how the epoch went."""
 
     def __init__(self, on_epoch: Callable[[Epoch], None]) -> None:
@@ -168,7 +168,7 @@ class _EpochReporter(TrainerCallback):  # type: ignore[misc]
         self._on_epoch(epoch)
 
 
-class _QuietBar(ProgressCallback):  # type: ignore[misc]
+class _QuietBar(ProgressCallback):
     """The progress bar alone; the numbers are logged."""
 
     def on_log(self, *_: Any, **__: Any) -> None:
@@ -181,7 +181,9 @@ def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
 
 
 def _history(state: TrainerState) -> tuple[Epoch, ...]:
-    train_loss = {round(entry["epoch"], 4): entry["loss"] for entry in state.log_history if "loss" in entry}
+    train_loss = {
+        round(entry["epoch"], 4): entry["loss"] for entry in state.log_history if "loss" in entry
+    }
     return tuple(
         Epoch(
             epoch=round(entry["epoch"], 4),
@@ -198,8 +200,8 @@ def _last_whole_checkpoint(work: Path) -> Path | None:
     """The newest checkpoint that was written to its end; torn ones are removed."""
     found = []
     for folder in work.glob("checkpoint-*"):
-        # Trainer writes its state last
-        if (folder / "trainer_state.json").is_file() and (folder / "trainer_state.json").read_text():
+        state = folder / "trainer_state.json"  # Trainer writes it last
+        if state.is_file() and state.stat().st_size:
             found.append(folder)
         else:
             shutil.rmtree(folder)

@@ -73,9 +73,8 @@ def judge(
     best = _best(passed, gates, quality, measurement)
     reigning = next((c for c in passed if c.digest == champion_digest), None)
     winner = best
-    if reigning is not None and reigning is not best:
-        if not _is_better(best, reigning, gates, quality, measurement):
-            winner = reigning
+    if reigning is not None and not _is_better(best, reigning, gates, quality, measurement):
+        winner = reigning
     for candidate in passed:
         if candidate is not winner:
             rulings[candidate.name] = _ruling(
@@ -108,9 +107,7 @@ def _why_not_eligible(candidate: Candidate, measurement: Measurement | None) -> 
     return None
 
 
-def _ruling(
-    candidate: Candidate, eligible: bool, passed: bool, reasons: Sequence[str]
-) -> Ruling:
+def _ruling(candidate: Candidate, eligible: bool, passed: bool, reasons: Sequence[str]) -> Ruling:
     return Ruling(
         candidate_name=candidate.name,
         candidate_digest=candidate.digest,
@@ -199,9 +196,7 @@ def _best(
 
     match gates.prefer:
         case "size":
-            return min(
-                passed, key=lambda c: (c.size_bytes, _p50(measurement[c.name]), c.name)
-            )
+            return min(passed, key=lambda c: (c.size_bytes, _p50(measurement[c.name]), c.name))
         case "accuracy":
             return min(passed, key=lambda c: (-quality[c.name].accuracy, c.size_bytes, c.name))
         case "latency":
@@ -245,8 +240,7 @@ def _why_second(
             return f"passed, but {winner.name} is smaller ({winner.size_bytes:,} bytes)"
         case "accuracy":
             return (
-                f"passed, but {winner.name} is more accurate "
-                f"({quality[winner.name].accuracy:.2%})"
+                f"passed, but {winner.name} is more accurate ({quality[winner.name].accuracy:.2%})"
             )
         case "latency" if _tie(candidate, winner, measurement):
             return f"passed, as fast as {winner.name}, which is smaller or reigns already"

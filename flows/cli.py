@@ -69,7 +69,7 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
 
         findings = flow(loaded)
     if json_:
-        out.print_json(json.dumps(_summary(findings)), indent=None, soft_wrap=True)
+        out.print_json(json.dumps(_summary(findings)))
     else:
         _show(findings)
     raise typer.Exit(0 if findings.verdict.promoted else 1)

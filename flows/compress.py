@@ -103,9 +103,7 @@ def compress(recipe: Recipe) -> Findings:
         if "fp32" in recipe.export.precisions:
             exported.append(fp32)
         if "int8" in recipe.export.precisions:
-            exported.append(
-                quantize_int8(fp32, dataset, recipe.export, fingerprint().cpu_flags)
-            )
+            exported.append(quantize_int8(fp32, dataset, recipe.export, fingerprint().cpu_flags))
 
     champion = fetch_champion(recipe.registered_model, dataset, exported)
     candidates = [*references, *exported, *([champion] if champion else [])]

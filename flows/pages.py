@@ -39,11 +39,14 @@ def serve_pages(console: Console, *, prefect_port: int, mlflow_port: int) -> Non
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     }
     commands = {
-        "Prefect": ["-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port"]
-        + [str(prefect_port)],
-        "MLflow": ["-m", "mlflow", "server", "--backend-store-uri", backend]
-        + ["--artifacts-destination", str(root / "mlartifacts"), "--workers", "1"]
-        + ["--host", "127.0.0.1", "--port", str(mlflow_port)],
+        "Prefect": f"prefect server start --host 127.0.0.1 --port {prefect_port}".split(),
+        "MLflow": [
+            *f"mlflow server --host 127.0.0.1 --port {mlflow_port} --workers 1".split(),
+            "--backend-store-uri",
+            backend,
+            "--artifacts-destination",
+            str(root / "mlartifacts"),
+        ],
     }
     addresses = {
         "Prefect": f"http://127.0.0.1:{prefect_port}",
@@ -55,7 +58,7 @@ def serve_pages(console: Console, *, prefect_port: int, mlflow_port: int) -> Non
         try:
             for name, command in commands.items():
                 servers[name] = subprocess.Popen(
-                    [sys.executable, *command], env=environment, stdout=log, stderr=log
+                    [sys.executable, "-m", *command], env=environment, stdout=log, stderr=log
                 )
             with console.status("starting Prefect and MLflow"):
                 for name, health in (("Prefect", "/api/health"), ("MLflow", "/health")):

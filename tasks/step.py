@@ -30,21 +30,20 @@ RESULTS = storage.root() / "results"
 
 def cached_step(function: Callable[P, R]) -> "prefect.Task[P, R]":
     """A task whose result is kept, and whose work is not done twice."""
-    return prefect.task(
-        function,
+    as_task = prefect.task(
         name=_name(function),
         cache_policy=StepCache(),
         persist_result=True,
         result_storage=RESULTS,
         result_serializer="json",
     )
+    return as_task(function)
 
 
 def fresh_step(function: Callable[P, R]) -> "prefect.Task[P, R]":
     """A task that runs every time: a benchmark is never cached."""
-    return prefect.task(
-        function, name=_name(function), cache_policy=NO_CACHE, persist_result=False
-    )
+    as_task = prefect.task(name=_name(function), cache_policy=NO_CACHE, persist_result=False)
+    return as_task(function)
 
 
 @dataclass

@@ -9,7 +9,8 @@ from safetensors.numpy import load_file, save_file
 from distillery import checkpoints, preparation, signals, storage
 from distillery.errors import DamagedArtifactError
 from distillery.nouns import Checkpoint, Dataset, SoftLabels
-from distillery.recipe import Data, FromScratch
+from distillery.recipe import Data
+from distillery.teachers.from_scratch import FromScratch
 
 
 @pytest.fixture
@@ -84,6 +85,4 @@ def test_logits_that_are_not_the_teachers_are_refused_even_with_a_right_digest(
         artifact = storage.put(folder, "soft-labels")
     texts, _ = preparation.read(dataset, "train")
     with pytest.raises(DamagedArtifactError, match="differ from the teacher"):
-        signals.cached_logits(
-            soft_labels.model_copy(update={"artifact": artifact}), teacher, texts
-        )
+        signals.cached_logits(soft_labels.model_copy(update={"artifact": artifact}), teacher, texts)

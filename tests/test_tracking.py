@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,10 @@ from distillery.runtimes.base import Card
 
 
 @pytest.fixture(autouse=True)
-def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISTILLERY_STORAGE", str(tmp_path))
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     tracking.connect()
-    yield
 
 
 def _candidate(content: str) -> Candidate:
@@ -54,9 +52,7 @@ def test_a_retried_step_reopens_its_run() -> None:
         raise RuntimeError("boom")
     assert _status(first.run_id) == "FAILED"
     with tracking.step_run("flow-1", "teacher") as second:
-        second.epoch(
-            Epoch(epoch=1, train_loss=0.5, validation_loss=0.6, validation_accuracy=0.7)
-        )
+        second.epoch(Epoch(epoch=1, train_loss=0.5, validation_loss=0.6, validation_accuracy=0.7))
     assert second.run_id == first.run_id
     assert _status(first.run_id) == "FINISHED"
     metrics = MlflowClient().get_run(first.run_id).data.metrics

@@ -11,7 +11,8 @@ import pytest
 
 from distillery import digests, preparation, storage
 from distillery.nouns import Dataset, Epoch
-from distillery.recipe import Data, FromScratch
+from distillery.recipe import Data
+from distillery.teachers.from_scratch import FromScratch
 
 _ROWS = [("red green", "colour"), ("one two", "number"), ("dog cat", "animal")]
 
@@ -33,7 +34,8 @@ _TEACHER = FromScratch.model_validate(
         "heads": 2,
         "max_length": 16,
         "vocabulary_size": 120,
-        "training": {"epochs": 4, "learning_rate": 2e-2, "batch_size": 4, "patience_epochs": 4},
+        "dropout": 0.0,
+        "training": {"epochs": 4, "learning_rate": 1e-2, "batch_size": 4, "patience_epochs": 4},
     }
 )
 
@@ -55,12 +57,14 @@ def test_a_killed_training_resumes_to_the_same_weights(
         import os, signal, sys
         from distillery import distillation, storage
         from distillery.nouns import Dataset
-        from distillery.recipe import FromScratch
+        from distillery.teachers.from_scratch import FromScratch
         def die(epoch):
             if epoch.epoch == 3:
                 os.kill(os.getpid(), signal.SIGKILL)
-        distillation.fine_tune(FromScratch.model_validate_json(sys.argv[1]),
-            Dataset.model_validate_json(sys.argv[2]), seed=3, work=storage.work("cut"), on_epoch=die)
+        teacher = FromScratch.model_validate_json(sys.argv[1])
+        dataset = Dataset.model_validate_json(sys.argv[2])
+        work = storage.work("cut")
+        distillation.fine_tune(teacher, dataset, seed=3, work=work, on_epoch=die)
         """
     )
     killed = subprocess.run(
@@ -95,11 +99,12 @@ def test_a_torn_checkpoint_is_not_resumed_from(
     torn.mkdir(parents=True)
     (torn / "model.safetensors").write_bytes(b"half")
     seen: list[Epoch] = []
-    checkpoint = distillation.fine_tune(
-        _TEACHER, dataset, seed=3, work=work, on_epoch=seen.append
-    )
+    checkpoint = distillation.fine_tune(_TEACHER, dataset, seed=3, work=work, on_epoch=seen.append)
     assert len(seen) == 4
     assert checkpoint.history[-1].validation_accuracy > 0.9, "three words tell the labels apart"
-    assert checkpoint.best_epoch == max(
-        checkpoint.history, key=lambda epoch: (epoch.validation_accuracy, -epoch.epoch)
-    ).epoch
+    assert (
+        checkpoint.best_epoch
+        == max(
+            checkpoint.history, key=lambda epoch: (epoch.validation_accuracy, -epoch.epoch)
+        ).epoch
+    )

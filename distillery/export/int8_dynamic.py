@@ -2,14 +2,14 @@
 
 Chosen by measurement: CLINC150's test texts, MiniLM cut to 2 layers under a fitted head, 2 threads
 of an AVX-512 VNNI CPU. Milliseconds are medians of one 12-token request, tokenization included,
-in interleaved rounds, all before the last layer was cut to its first token; flips are over 500
-texts, one by one, against fp32 (62.7 MB):
+in interleaved rounds; flips are over 500 texts, one by one, against fp32 (62.7 MB). In all rows
+but the second, the last layer still computes every token:
 
     fused, per channel, QInt8              15.8 MB   .51 ms    2.8 % flips   what is done here
-      … cut to the first token             15.8 MB   .38 ms    2.4 %         … as fusion.py leaves it
+      … cut to the first token             15.8 MB   .38 ms    2.4 %         as fusion.py leaves it
       … 7-bit weights                      15.8 MB   .51 ms    2.6 %         without VNNI
     fused, per tensor, QInt8               15.7 MB   .49 ms   12.0 %
-    fused, per channel, QUInt8             15.8 MB   .83 ms    1.6 %         u8×u8 lacks VNNI's speed
+    fused, per channel, QUInt8             15.8 MB   .83 ms    1.6 %         a slower kernel
     tables by Gather, not EmbedLayerNorm   15.8 MB   .51 ms    2.8 %
     tables with a scale per row            15.9 MB   .52 ms    2.2 %         within noise
     tables left in fp32                    51.5 MB   .51 ms    2.6 %
@@ -37,8 +37,8 @@ def needs_reduced_range(cpu_flags: Sequence[str]) -> bool:
     7-bit weights it cannot: 2 · 255 · 64 < 2¹⁵ − 1. VNNI and AMX sum in 32 bits and keep all 8
     bits, as do ARM's kernels. An unknown CPU is taken for one without: safe, a little coarser.
 
-    Source: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html, "Data
-    type selection" and "When to use reduce-range and per-channel quantization".
+    Sources: https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html; ONNX
+    Runtime's session option session.x64quantprecision, which names the same CPUs and range.
     """
     flags = set(cpu_flags)
     return not flags & (_SUMS_IN_32_BITS | _ARM)

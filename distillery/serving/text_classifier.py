@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc import PythonModel, PythonModelContext
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from distillery.runtimes.base import Text, softmax
 from distillery.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
 
 
-class TextClassifier(PythonModel):  # type: ignore[misc]
+class TextClassifier(PythonModel):
     """Columns: ``text``, and ``text_pair`` where it classifies pairs."""
 
     def load_context(self, context: PythonModelContext) -> None:

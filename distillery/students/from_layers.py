@@ -46,7 +46,7 @@ class FromLayers(Student):
         from transformers import AutoModelForSequenceClassification
 
         config = self.config(teacher.model.config)
-        student = AutoModelForSequenceClassification.from_config(config)
+        student = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
         # 'bert.encoder.layer.5.attention…' → prefix 'bert.encoder.layer.'
         prefix = _layer_prefix(teacher.model.state_dict(), teacher.model.config.num_hidden_layers)
         weights = {}

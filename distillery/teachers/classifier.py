@@ -82,8 +82,8 @@ class Classifier(TeacherSource):
     def _own_labels(self) -> tuple[str, ...]:
         if self.label_names is not None:
             return self.label_names
-        names = self.config().id2label
-        return tuple(str(names[i]) for i in range(len(names)))
+        names = {int(i): name for i, name in (self.config().id2label or {}).items()}
+        return tuple(names[i] for i in range(len(names)))
 
 
 def _some(names: Sequence[str]) -> str:

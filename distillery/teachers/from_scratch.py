@@ -10,7 +10,7 @@ from distillery.objectives.hard_labels import HardLabels
 from distillery.teachers.base import LoadedModel, TeacherSource
 
 if TYPE_CHECKING:
-    from transformers import PretrainedConfig, PreTrainedTokenizerFast
+    from transformers import BertConfig, PreTrainedTokenizerFast
 
 _SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
@@ -39,7 +39,7 @@ class FromScratch(TeacherSource):
         """Hard labels, as the recipe says."""
         return HardLabels(training=self.training)
 
-    def config(self) -> "PretrainedConfig":
+    def config(self) -> "BertConfig":
         """BERT's, in the size asked for."""
         from transformers import BertConfig
 
@@ -58,7 +58,7 @@ class FromScratch(TeacherSource):
         """Nothing to match: the head is made for the data set."""
 
     def build(self, *, texts: Sequence[str], label_names: Sequence[str]) -> LoadedModel:
-        """Random weights; a WordPiece vocabulary learned from ``texts``."""
+        """Random weights; a vocabulary learned from ``texts``."""
         from transformers import BertForSequenceClassification
 
         tokenizer = self._tokenizer(texts)
@@ -70,25 +70,40 @@ class FromScratch(TeacherSource):
         return LoadedModel(model=BertForSequenceClassification(config), tokenizer=tokenizer)
 
     def _tokenizer(self, texts: Sequence[str]) -> "PreTrainedTokenizerFast":
-        from tokenizers import BertWordPieceTokenizer
+        """Byte-pair encoding with BERT's normalization and special tokens.
+
+        Not WordPiece: its trainer numbers pieces in the order of a randomly seeded hash map, so
+        that no two processes agree, and a resumed training would read other words.
+        """
+        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
         from transformers import PreTrainedTokenizerFast
 
-        wordpiece = BertWordPieceTokenizer(lowercase=True)
-        wordpiece.train_from_iterator(
-            texts,
-            vocab_size=self.vocabulary_size,
-            min_frequency=2,
-            special_tokens=_SPECIAL_TOKENS,
-            show_progress=False,
+        tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))  # noqa: S106
+        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+            [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()]
         )
-        # WordPiece adds [CLS] and [SEP] only once it knows their ids, that is, after training
-        trained = BertWordPieceTokenizer(vocab=wordpiece.get_vocab(), lowercase=True)
-        return PreTrainedTokenizerFast(
-            tokenizer_object=trained._tokenizer,
+        tokenizer.train_from_iterator(
+            texts,
+            trainers.BpeTrainer(
+                vocab_size=self.vocabulary_size,
+                min_frequency=2,
+                special_tokens=_SPECIAL_TOKENS,
+                show_progress=False,
+            ),
+        )
+        tokenizer.post_processor = processors.TemplateProcessing(
+            single="[CLS] $A [SEP]",
+            pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+            special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
+        )
+        return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+            tokenizer_object=tokenizer,
             model_max_length=self.max_length,
-            pad_token="[PAD]",
-            unk_token="[UNK]",
-            cls_token="[CLS]",
-            sep_token="[SEP]",
-            mask_token="[MASK]",
+            model_input_names=["input_ids", "token_type_ids", "attention_mask"],
+            pad_token="[PAD]",  # noqa: S106
+            unk_token="[UNK]",  # noqa: S106
+            cls_token="[CLS]",  # noqa: S106
+            sep_token="[SEP]",  # noqa: S106
+            mask_token="[MASK]",  # noqa: S106
         )

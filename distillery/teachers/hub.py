@@ -28,7 +28,7 @@ def config_of(source: str) -> "PretrainedConfig":
             f"teacher: there is no folder '{source}'; give a checkpoint's folder or hub name"
         )
     try:
-        config = AutoConfig.from_pretrained(source)
+        config: PretrainedConfig = AutoConfig.from_pretrained(source)
     except _REACHING as error:
         raise _unreachable(source, error) from error
     if not getattr(config, "num_hidden_layers", None):
@@ -47,7 +47,7 @@ def tokenizer_of(source: str) -> "PreTrainedTokenizerFast":
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source)
+        tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(source)  # type: ignore[assignment]
     except _REACHING as error:
         raise _unreachable(source, error) from error
     if not tokenizer.is_fast:

@@ -1,0 +1,141 @@
+"""Nouns with sensible defaults; a test names only what it is about."""
+
+from pathlib import Path
+from typing import Any
+
+from distillery.nouns import (
+    Artifact,
+    Candidate,
+    Checkpoint,
+    Dataset,
+    Fingerprint,
+    Measurement,
+    Quality,
+    Split,
+)
+from distillery.teachers.base import LoadedModel
+
+LABELS = ("no", "yes")
+HERE = Fingerprint(
+    cpu_model="a CPU",
+    cpu_count=2,
+    cpu_flags=("avx2",),
+    memory_bytes=1 << 33,
+    os="Linux",
+    python="3.11.9",
+    runtimes={"onnxruntime": "1.31.0"},
+)
+
+
+def make_artifact(kind: str, digest: str) -> Artifact:
+    return Artifact(uri=f"artifacts/{kind}/{digest}", digest=digest, size_bytes=1000)
+
+
+def make_dataset(name: str = "questions", **overrides: Any) -> Dataset:
+    split = Split(rows=10, label_counts=(5, 5), length_histogram=(10, 0, 0, 0, 0, 0, 0))
+    fields = {
+        "name": name,
+        "source": f"./{name}",
+        "artifact": make_artifact("dataset", f"digest-of-{name}"),
+        "label_names": LABELS,
+        "is_pair": False,
+        "train": split,
+        "validation": split,
+        "test": split,
+        "leaked_rows_removed": 0,
+        "validation_made_from_train": False,
+        "test_made_from_train": False,
+    }
+    return Dataset.model_validate(fields | overrides)
+
+
+def make_checkpoint(name: str = "small", **overrides: Any) -> Checkpoint:
+    fields = {
+        "name": name,
+        "role": "student",
+        "artifact": make_artifact("checkpoint", f"digest-of-{name}"),
+        "seed": 13,
+        "parameters": 1000,
+        "label_names": LABELS,
+        "max_length": 24,
+        "parent_digest": None,
+        "history": (),
+        "best_epoch": 1,
+        "training_seconds": 1,
+        "tracking_run_id": None,
+    }
+    return Checkpoint.model_validate(fields | overrides)
+
+
+def make_candidate(name: str = "small fp32", **overrides: Any) -> Candidate:
+    """A student in ONNX Runtime; its digest is made of its name."""
+    fields = {
+        "name": name,
+        "role": "student",
+        "runtime": "onnxruntime",
+        "precision": "fp32",
+        "artifact": make_artifact("candidate", f"digest-of-{name}"),
+        "size_bytes": 1000,
+        "checkpoint_name": name.split()[0],
+        "checkpoint_digest": f"digest-of-{name.split()[0]}",
+        "parent_digest": None,
+        "label_names": LABELS,
+    }
+    return Candidate.model_validate(fields | overrides)
+
+
+def make_quality(candidate: Candidate, *, right: int = 90, rows: int = 100) -> Quality:
+    """The first ``right`` of ``rows`` answers are right; the rest say the other label."""
+    labels = tuple(i % 2 for i in range(rows))
+    predictions = tuple(label if i < right else 1 - label for i, label in enumerate(labels))
+    return Quality(
+        candidate_name=candidate.name,
+        candidate_digest=candidate.digest,
+        dataset_digest="digest-of-questions",
+        accuracy=right / rows,
+        macro_f1=right / rows,
+        rows=rows,
+        predictions=predictions,
+        labels=labels,
+    )
+
+
+def make_measurement(
+    candidate: Candidate, *, latency_ms: float = 1.0, requests: int = 100, **overrides: Any
+) -> Measurement:
+    """Every request took the same time, unless ``latencies_ms`` says otherwise."""
+    fields = {
+        "candidate_name": candidate.name,
+        "candidate_digest": candidate.digest,
+        "target": "this-machine",
+        "fingerprint": HERE,
+        "threads": 1,
+        "latencies_ms": (latency_ms,) * requests,
+        "model_latencies_ms": (latency_ms * 0.9,) * requests,
+        "offline_rows_per_second": (1000 / latency_ms,) * 3,
+        "load_ms": 5.0,
+        "first_prediction_ms": 2.0,
+        "peak_memory_bytes": 1 << 20,
+        "warmup_requests": 10,
+        "steal_share": 0.0,
+    }
+    return Measurement.model_validate(fields | overrides)
+
+
+def make_teacher(folder: Path, architecture: str = "bert", *, layers: int = 4) -> LoadedModel:
+    """A tiny classifier with its tokenizer; no two of its weights are alike, in eval mode."""
+    import torch
+    from export import tiny
+    from transformers import AutoModelForSequenceClassification
+
+    from distillery import checkpoints
+
+    tokenizer = checkpoints.load_folder(tiny.save_checkpoint(folder, architecture)).tokenizer
+    config = tiny.config(architecture)
+    config.num_hidden_layers = layers
+    model = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        for weight in model.parameters():  # biases and norms start out alike
+            weight += 0.1 * torch.randn(weight.shape, generator=generator)
+    return LoadedModel(model=model.eval(), tokenizer=tokenizer)
