@@ -160,7 +160,8 @@ def _load_source(data: Data) -> "Mapping[str, datasets.Dataset]":
     import datasets
 
     datasets.disable_progress_bars()
-    datasets.utils.logging.set_verbosity_error()
+    # its loaders log what they raise; we say it once, in our own words
+    datasets.utils.logging.set_verbosity(logging.CRITICAL)
     cache = str(storage.root() / "work" / "datasets")
     path = Path(data.source).expanduser()
     looks_local = data.source.startswith(("/", "./", "../", "~")) or path.suffix in _FORMATS
@@ -188,7 +189,7 @@ def _innermost(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     lines = str(error).strip().splitlines()
-    return lines[0][:160] if lines else type(error).__name__
+    return lines[0][:160].rstrip(".") if lines else type(error).__name__
 
 
 def _local_files(path: Path, data: Data) -> tuple[str, dict[str, list[str]]]:

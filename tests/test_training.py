@@ -30,12 +30,12 @@ def _dataset(folder: Path) -> Dataset:
 _TEACHER = FromScratch.model_validate(
     {
         "layers": 1,
-        "hidden_size": 16,
+        "hidden_size": 64,
         "heads": 2,
         "max_length": 16,
         "vocabulary_size": 120,
         "dropout": 0.0,
-        "training": {"epochs": 4, "learning_rate": 1e-2, "batch_size": 4, "patience_epochs": 4},
+        "training": {"epochs": 4, "learning_rate": 2e-3, "batch_size": 4, "patience_epochs": 4},
     }
 )
 

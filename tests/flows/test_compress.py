@@ -1,0 +1,268 @@
+"""The main job as a user runs it: real processes, a real registry, a real HTTP server."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+_TINY = [
+    "teacher.layers=2",
+    "teacher.hidden_size=32",
+    "teacher.heads=2",
+    "teacher.vocabulary_size=400",
+    "teacher.training={epochs: 2, learning_rate: 2.0e-3}",
+    "students.0.task.0.training={epochs: 2, learning_rate: 2.0e-3}",
+    "gates={accuracy_kept_min: 0.2}",
+    "benchmark={requests: 100, rounds: 2, offline_batches: 3}",
+    "export.parity_rows=16",
+    "export.int8_max_label_flip_rate=1",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Home:
+    """A user's machine: a storage folder, Prefect's home, and nothing else set."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT", "MLFLOW"))}
+        return {
+            **kept,
+            "DISTILLERY_STORAGE": str(self.folder / "storage"),
+            "PREFECT_HOME": str(self.folder / "prefect"),
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "HF_HUB_OFFLINE": "1",
+        }
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """The command line, in a process group of its own."""
+        return subprocess.Popen(
+            [str(Path(sys.executable).parent / "distillery"), *arguments],
+            env=self.environment,
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        process = self.start(*arguments)
+        out, err = process.communicate()
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def compress(self, *overrides: str) -> "Outcome":
+        done = self.run("compress", "quickstart", "--json", *_sets(*_TINY, *overrides))
+        assert done.returncode in (0, 1), done.stderr[-4000:]
+        return Outcome(summary=json.loads(done.stdout), log=done.stderr, code=done.returncode)
+
+    def runs_left_running(self) -> int:
+        with sqlite3.connect(self.folder / "storage" / "mlflow.db") as database:
+            query = "select count(*) from runs where status = 'RUNNING'"
+            return int(database.execute(query).fetchone()[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What one run printed."""
+
+    summary: dict[str, Any]
+    log: str
+    code: int
+
+    def trained(self) -> set[str]:
+        """The training steps that were really carried out."""
+        steps = ("fine-tune-teacher", "compute-soft-labels", "distill-student", "train-control")
+        return {step for step in steps if _finished(self.log, step, "Completed()")}
+
+
+def _finished(log: str, step: str, state: str) -> bool:
+    return any(f"'{step}-" in line and f"state {state}" in line for line in log.splitlines())
+
+
+def _sets(*overrides: str) -> list[str]:
+    return [part for override in overrides for part in ("--set", override)]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    return Home(folder=tmp_path_factory.mktemp("home"))
+
+
+@pytest.fixture(scope="module")
+def first(home: Home) -> Outcome:
+    return home.compress()
+
+
+def test_a_model_is_promoted_and_every_model_is_a_version(first: Outcome) -> None:
+    assert first.code == 0
+    assert first.summary["promoted"]
+    names = {version["candidate_name"] for version in first.summary["versions"]}
+    assert names == {
+        f"{model} {precision}"
+        for model in ("teacher", "one-layer", "one-layer-control")
+        for precision in ("fp32", "int8")
+    }
+    champions = [v for v in first.summary["versions"] if "champion" in v["aliases"]]
+    assert [v["candidate_name"] for v in champions] == [first.summary["winner"]]
+    assert Path(first.summary["report"]).is_file()
+    assert first.trained() == {
+        "fine-tune-teacher",
+        "compute-soft-labels",
+        "distill-student",
+        "train-control",
+    }
+
+
+def test_lineage_stands_on_the_version(home: Home, first: Outcome) -> None:
+    with sqlite3.connect(home.folder / "storage" / "mlflow.db") as database:
+        rows = database.execute("select version, key, value from model_version_tags").fetchall()
+    tags: dict[str, dict[str, str]] = {}
+    for version, key, value in rows:
+        tags.setdefault(str(version), {})[key.removeprefix("distillery.")] = value
+    version_of = {one["candidate"]: version for version, one in tags.items()}
+    student = tags[version_of["one-layer int8"]]
+    assert student["parent_version"] == version_of["one-layer fp32"]
+    assert tags[version_of["one-layer fp32"]]["parent_version"] == version_of["teacher fp32"]
+    assert student["flow_run_id"] == first.summary["flow_run_id"]
+    for key in ("role", "precision", "code", "data_digest", "recipe_digest", "reasons"):
+        assert student[key]
+
+
+def test_an_unchanged_run_trains_nothing_and_registers_nothing(
+    home: Home, first: Outcome
+) -> None:
+    second = home.compress()
+    assert second.trained() == set()
+    assert _finished(second.log, "benchmark-candidates", "Completed()"), "never cached"
+    assert {v["version"] for v in second.summary["versions"]} == {
+        v["version"] for v in first.summary["versions"]
+    }
+    assert home.runs_left_running() == 0
+
+
+def test_another_temperature_trains_that_student_only(home: Home, first: Outcome) -> None:
+    changed = home.compress("students.0.task.0.temperature=5")
+    assert changed.trained() == {"distill-student"}
+
+
+def test_a_damaged_artifact_is_noticed_and_made_again(home: Home, first: Outcome) -> None:
+    (weights,) = (home.folder / "storage" / "artifacts" / "soft-labels").glob("*/*.safetensors")
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    again = home.compress()
+    assert again.trained() == {"compute-soft-labels"}
+    assert "damaged" in again.log
+    assert weights.read_bytes() == content
+
+
+def test_no_model_passes_impossible_demands_and_the_exit_code_says_so(
+    home: Home, first: Outcome
+) -> None:
+    refused = home.compress("gates={speedup_min: 9999}", "model=demanding")
+    assert refused.code == 1
+    assert not refused.summary["promoted"]
+    assert "no candidate passed" in refused.summary["summary"]
+    assert all(v["aliases"] == [] for v in refused.summary["versions"])
+
+
+def test_the_command_line_predicts_with_the_champion(home: Home, first: Outcome) -> None:
+    done = home.run("predict", "models:/quickstart@champion", "where is my parcel?", "", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert len(found) == 2
+    assert sum(found[0]["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert found[0]["label"] == max(
+        found[0]["probabilities"], key=found[0]["probabilities"].__getitem__
+    )
+
+
+def test_the_registered_model_answers_over_http_without_torch(
+    home: Home, first: Outcome
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    scripts = str(Path(sys.executable).parent)
+    blocked = home.folder / "blocked"
+    (blocked / "torch").mkdir(parents=True)
+    (blocked / "torch" / "__init__.py").write_text("raise ImportError('no torch here')")
+    server = subprocess.Popen(
+        [
+            f"{scripts}/mlflow",
+            *"models serve --env-manager local --model-uri models:/quickstart@champion".split(),
+            *f"--host 127.0.0.1 --port {port}".split(),
+        ],
+        env={
+            **home.environment,
+            "MLFLOW_TRACKING_URI": f"sqlite:///{home.folder / 'storage' / 'mlflow.db'}",
+            "PATH": f"{scripts}:{os.environ['PATH']}",
+            "PYTHONPATH": str(blocked),
+        },
+        cwd=home.folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        body = json.dumps({"dataframe_records": [{"text": "cancel my order please"}]}).encode()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/invocations", body, {"Content-Type": "application/json"}
+        )
+        until = time.monotonic() + 120
+        while True:
+            try:
+                with urllib.request.urlopen(request, timeout=30) as response:
+                    answer = json.load(response)
+                break
+            except OSError:
+                assert time.monotonic() < until, "the server did not answer"
+                assert server.poll() is None, "the server died"
+                time.sleep(0.5)
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()
+    (prediction,) = answer["predictions"]
+    assert prediction["label"] in prediction["probabilities"]
+    assert 0 < prediction["probability"] <= 1
+
+
+def test_killed_in_a_training_and_run_again(
+    home: Home, first: Outcome, tmp_path: Path
+) -> None:
+    """Finished steps are not repeated, and no MLflow run stays RUNNING."""
+    fresh = Home(folder=tmp_path)
+    shutil.copytree(home.folder / "prefect", tmp_path / "prefect")  # the database's migrations
+    process = fresh.start("compress", "quickstart", *_sets(*_TINY))
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "distill-student" in line or "compute-soft-labels" in line:
+            os.killpg(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    assert fresh.runs_left_running() > 0
+    again = fresh.compress()
+    assert again.code == 0
+    assert "fine-tune-teacher" not in again.trained()
+    assert fresh.runs_left_running() == 0
+    digests = [
+        sorted(v["candidate_digest"] for v in outcome.summary["versions"])
+        for outcome in (first, again)
+    ]
+    assert digests[0] == digests[1], "a crash changes nothing in the result"

@@ -1,0 +1,108 @@
+"""The recipe as a value: cheap to import, complete as a form, strict about names."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from distillery.recipe import Data, Gates, Recipe
+
+_HEAVY = ("torch", "transformers", "datasets", "onnxruntime", "mlflow", "prefect", "boto3")
+
+
+def _values(**changes: Any) -> dict[str, Any]:
+    return {
+        "name": "tiny",
+        "data": {"source": "./rows.csv"},
+        "teacher": {"kind": "from_scratch"},
+        "students": [{"name": "one-layer", "layers": [0]}],
+    } | changes
+
+
+@pytest.mark.parametrize("module", ["distillery.recipe", "distillery.recipe_files"])
+def test_importing_it_loads_nothing_heavy(module: str) -> None:
+    script = (
+        f"import json, sys, {module}\n"
+        f"print(json.dumps([name for name in {_HEAVY} if name in sys.modules]))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert json.loads(ran.stdout) == []
+
+
+@pytest.mark.parametrize("of", [Recipe, Data, Gates])
+def test_the_form_names_each_field(of: type[Recipe] | type[Data] | type[Gates]) -> None:
+    """Prefect builds its form from the schema; a bare key there explains nothing."""
+    unnamed = [
+        name for name, field in of.model_fields.items() if not (field.title or field.description)
+    ]
+    assert unnamed == []
+
+
+def test_the_form_offers_each_kind_of_teacher_and_loss() -> None:
+    schema = Recipe.model_json_schema()
+    teacher = schema["properties"]["teacher"]
+    assert teacher["discriminator"]["propertyName"] == "kind"
+    assert set(teacher["discriminator"]["mapping"]) >= {"pretrained", "from_scratch", "classifier"}
+    stages = schema["$defs"]["FromLayers"]["properties"]["task"]["items"]
+    assert set(stages["discriminator"]["mapping"]) >= {"soft_targets", "hard_labels"}
+
+
+def test_the_smallest_recipe_limits_nothing_and_compares() -> None:
+    recipe = Recipe.model_validate(_values())
+    assert recipe.registered_model == "tiny"
+    assert recipe.control
+    limits = recipe.gates.model_dump(exclude={"prefer"})
+    assert set(limits.values()) == {None}
+    named = Recipe.model_validate(_values(model="Support.v2"))
+    assert named.registered_model == "Support.v2"
+
+
+def test_it_survives_json() -> None:
+    recipe = Recipe.model_validate(_values(seeds=[1, 2], gates={"latency_p95_ms_max": 3.5}))
+    assert Recipe.model_validate_json(recipe.model_dump_json()) == recipe
+
+
+def test_it_is_frozen() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Recipe.model_validate(_values()).name = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"students": [{"name": "a", "layers": [0]}, {"name": "a", "layers": [1]}]},
+            "two students are named 'a'; give each its own name",
+        ),
+        (
+            {"students": [{"name": "teacher", "layers": [0]}]},
+            "a student may not be named 'teacher'",
+        ),
+        ({"seeds": [1, 2, 1]}, "a seed stands twice in seeds"),
+        ({"students": []}, "at least 1 item"),
+        ({"name": "With Spaces"}, "should match pattern"),
+        ({"name": "../elsewhere"}, "should match pattern"),
+        ({"students": [{"name": "a b", "layers": [0]}]}, "should match pattern"),
+        ({"teacher": {"kind": "from_scratch", "hidden_size": 30, "heads": 4}}, "no multiple of"),
+        (
+            {
+                "students": [
+                    {
+                        "name": "a",
+                        "layers": [0],
+                        "task": [{"objective": "soft_targets", "weight_kd": 0}],
+                    }
+                ]
+            },
+            "nothing would be distilled; use hard_labels instead",
+        ),
+    ],
+)
+def test_what_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Recipe.model_validate(_values(**changes))
