@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,7 +68,7 @@ def load(data: Data) -> Splits:
             f"it has {', '.join(sorted(source))}; set data.train_split"
         )
     train = _rows(source[data.train_split], data, data.train_split)
-    _refuse_single_rows(train, data)
+    _refuse_single_rows(train, train.labels, data)
     label_order = _declared_names(source[data.train_split], data.label)
 
     test_made = data.test_split not in source
@@ -98,7 +98,7 @@ def load(data: Data) -> Splits:
             f"data: every row of '{data.train_split}' also stands in validation or test; "
             "check that the splits of the data set differ"
         )
-    _refuse_single_rows(kept, data)
+    _refuse_single_rows(kept, known, data)
     names = tuple(name for name in label_order if name in known) or tuple(sorted(known))
     if len(names) < 2:
         raise UserError(
@@ -168,7 +168,8 @@ def _load_source(data: Data) -> "Mapping[str, datasets.Dataset]":
     try:
         if path.exists() or looks_local:
             kind, files = _local_files(path, data)
-            return dict(datasets.load_dataset(kind, data_files=files, cache_dir=cache))
+            # one load a split: in one load, a split of other columns would only read "Couldn't cast"
+            return {split: _load_split(data, kind, split, files[split], cache) for split in files}
         return dict(datasets.load_dataset(data.source, data.config, cache_dir=cache))
     except UserError:
         raise
@@ -182,6 +183,22 @@ def _load_source(data: Data) -> "Mapping[str, datasets.Dataset]":
         raise UserError(
             f"data: cannot reach data set '{data.source}': {reason}; check the name and the "
             "network, or give a local folder: --set data.source=/path/to/folder"
+        ) from error
+
+
+def _load_split(
+    data: Data, kind: str, split: str, files: Sequence[str], cache: str
+) -> "datasets.Dataset":
+    import datasets
+
+    try:
+        return datasets.load_dataset(kind, data_files={split: files}, split=split, cache_dir=cache)
+    except ValueError as error:
+        if "corresponds to no data" not in str(error):
+            raise
+        # the loader has no other word for files without rows
+        raise UserError(
+            f"data: split '{split}' of '{data.source}' is empty; it needs rows"
         ) from error
 
 
@@ -291,12 +308,14 @@ def _declared_names(split: "datasets.Dataset", column: str) -> tuple[str, ...]:
     return tuple(names) if isinstance(names, list) else ()
 
 
-def _refuse_single_rows(rows: Rows, data: Data) -> None:
-    for label, count in sorted(Counter(rows.labels).items()):
-        if count == 1:
+def _refuse_single_rows(rows: Rows, labels: Iterable[str], data: Data) -> None:
+    counts = Counter(rows.labels)
+    for label in sorted(set(labels)):
+        if counts[label] < 2:
+            left = "a single training row" if counts[label] else "no training row"
             raise UserError(
-                f"data: label '{label}' has a single training row in '{data.source}'; it can be "
-                "neither learned nor split: add rows for it, or remove it"
+                f"data: label '{label}' has {left} in '{data.source}', beside rows that are held "
+                "out; it can be neither learned nor split: add rows for it, or remove it"
             )
 
 

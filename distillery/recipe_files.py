@@ -68,7 +68,8 @@ def validate(values: dict[str, Any], *, where: str) -> Recipe:
         return Recipe.model_validate(values)
     except ValidationError as error:
         problems = [problem for problem in error.errors() if not _is_echo(problem)]
-        first = problems[0]
+        # a key that is missing may well be the one that is misspelt: say the latter
+        first = min(problems, key=lambda problem: problem["type"] == "missing")
         more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
         raise UserError(f"recipe {where}: {_in_words(first, values)}{more}") from error
 

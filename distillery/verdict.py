@@ -8,6 +8,9 @@ from distillery.benchmarking.percentiles import compare, percentile
 from distillery.nouns import Candidate, Measurement, Quality, Ruling, Verdict
 from distillery.recipe import Gates
 
+# 1026 of 5500 is 95 % of 1080 of 5500, and as quotients of floats a hair below
+_ROUNDING = 1e-9
+
 
 def judge(
     *,
@@ -138,7 +141,7 @@ def _through_gates(
         share = quality.accuracy / reference_quality.accuracy if reference_quality.accuracy else 0.0
         gate(
             "accuracy kept",
-            share >= gates.accuracy_kept_min,
+            share >= gates.accuracy_kept_min - _ROUNDING,
             f"{share:.2%}",
             at_least,
             f"{gates.accuracy_kept_min:.2%}",
@@ -191,8 +194,8 @@ def _best(
 ) -> Candidate:
     """The first in what is preferred; ties go to the smaller, then the more accurate."""
 
-    def smaller_then_better(candidate: Candidate) -> tuple[int, float]:
-        return candidate.size_bytes, -quality[candidate.name].accuracy
+    def smaller_then_better(candidate: Candidate) -> tuple[int, float, str]:
+        return candidate.size_bytes, -quality[candidate.name].accuracy, candidate.name
 
     match gates.prefer:
         case "size":
@@ -200,7 +203,7 @@ def _best(
         case "accuracy":
             return min(passed, key=lambda c: (-quality[c.name].accuracy, c.size_bytes, c.name))
         case "latency":
-            fastest = min(passed, key=lambda c: _p50(measurement[c.name]))
+            fastest = min(passed, key=lambda c: (_p50(measurement[c.name]), c.name))
             tied = [c for c in passed if c is fastest or _tie(c, fastest, measurement)]
             return min(tied, key=smaller_then_better)
 
@@ -218,9 +221,14 @@ def _is_better(
         case "accuracy":
             return quality[challenger.name].accuracy > quality[champion.name].accuracy
         case "latency":
-            if not _tie(challenger, champion, measurement):
-                return True
-            return challenger.size_bytes < champion.size_bytes
+            # the best ties with the fastest, and may yet be slower than the champion
+            match compare(
+                measurement[challenger.name].latencies_ms, measurement[champion.name].latencies_ms
+            ):
+                case "tie":
+                    return challenger.size_bytes < champion.size_bytes
+                case found:
+                    return found == "faster"
 
 
 def _tie(one: Candidate, other: Candidate, measurement: dict[str, Measurement]) -> bool:
@@ -236,8 +244,12 @@ def _why_second(
     measurement: dict[str, Measurement],
 ) -> str:
     match gates.prefer:
+        case "size" if candidate.size_bytes == winner.size_bytes:
+            return f"passed, as small as {winner.name}, which is faster or reigns already"
         case "size":
             return f"passed, but {winner.name} is smaller ({winner.size_bytes:,} bytes)"
+        case "accuracy" if quality[candidate.name].accuracy == quality[winner.name].accuracy:
+            return f"passed, as accurate as {winner.name}, which is smaller or reigns already"
         case "accuracy":
             return (
                 f"passed, but {winner.name} is more accurate ({quality[winner.name].accuracy:.2%})"

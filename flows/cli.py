@@ -58,10 +58,10 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
     is yours to mend.
     """
     with _one_clear_line():
+        _quiet_libraries()
         from distillery import preflight, recipe_files
 
         loaded = recipe_files.load(recipe, set_ or ())
-        _quiet_libraries()
         with err.status("checking the recipe, the data and the servers"):
             preflight.check(loaded)
         # Prefect's own logs and ours come out on stderr, and in the UI
@@ -98,10 +98,10 @@ def recipes(json_: JsonOption = False) -> None:
 def check(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption = False) -> None:
     """Verify all that can be verified before training, in seconds."""
     with _one_clear_line():
+        _quiet_libraries()
         from distillery import preflight, recipe_files
 
         loaded = recipe_files.load(recipe, set_ or ())
-        _quiet_libraries()
         with err.status("checking"):
             plan = preflight.check(loaded)
     if json_:
@@ -136,6 +136,7 @@ def predict(
 ) -> None:
     """Classify texts with a registered model."""
     with _one_clear_line():
+        _quiet_libraries()
         from distillery import tracking
 
         if pair and len(texts) % 2:
@@ -143,7 +144,6 @@ def predict(
         rows: list[str] | list[tuple[str, str]] = (
             list(zip(texts[::2], texts[1::2], strict=True)) if pair else texts
         )
-        _quiet_libraries()
         tracking.connect()
         found = tracking.predict(model_uri, rows)
     if json_:

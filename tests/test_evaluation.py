@@ -8,7 +8,7 @@ from export import tiny
 from factories import make_candidate, make_dataset, make_quality
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score
+from sklearn.metrics import f1_score  # type: ignore[import-untyped]
 
 from distillery import evaluation, preparation, storage
 from distillery.nouns import Candidate, Dataset, Quality

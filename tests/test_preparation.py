@@ -99,8 +99,8 @@ def test_a_missing_column(tmp_path: Path, columns: dict[str, str], missing: str)
 def test_a_column_missing_from_one_split_only(tmp_path: Path) -> None:
     folder = _folder(tmp_path, test=None)
     _write(folder / "test.jsonl", [{"utterance": "hello", "label": "a"}])
-    # the loader itself insists on one schema for all splits; either way the line names the column
-    assert "utterance" in _refusal(folder)
+    line = _refusal(folder)
+    assert f"no column 'text' in split 'test' of '{folder}'; it has utterance, label" in line
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
@@ -132,7 +132,14 @@ def test_a_label_whose_rows_all_leak(tmp_path: Path) -> None:
     train = [*TRAIN, {"text": "leak one", "label": "c"}, {"text": "leak two", "label": "c"}]
     held_out = [*VALIDATION, {"text": "leak one", "label": "c"}, {"text": "leak two", "label": "c"}]
     line = _refusal(_folder(tmp_path, train=train, validation=held_out))
-    assert "label 'c'" in line
+    assert "label 'c' has no training row" in line
+    assert "beside rows that are held out" in line
+
+
+def test_a_label_whose_rows_are_all_needed_for_the_splits(tmp_path: Path) -> None:
+    line = _refusal(_write(tmp_path / "rows.jsonl", _records("a" * 20 + "bbb")))
+    assert "label 'b' has a single training row" in line
+    assert "beside rows that are held out" in line
 
 
 def test_a_single_label(tmp_path: Path) -> None:

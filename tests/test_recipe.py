@@ -28,9 +28,7 @@ def test_importing_it_loads_nothing_heavy(module: str) -> None:
         f"import json, sys, {module}\n"
         f"print(json.dumps([name for name in {_HEAVY} if name in sys.modules]))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True
-    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(ran.stdout) == []
 
 

@@ -61,7 +61,9 @@ def test_the_quickstart_reads_its_data_wherever_it_is_called_from(
 
 
 def test_an_unknown_recipe_names_the_nearest() -> None:
-    with pytest.raises(UserError, match="no recipe 'quikstart'; did you mean 'quickstart'?") as one:
+    with pytest.raises(
+        UserError, match=r"no recipe 'quikstart'; did you mean 'quickstart'\?"
+    ) as one:
         recipe_files.load("quikstart")
     assert "or give the path of a YAML file" in str(one.value)
 
@@ -226,7 +228,10 @@ def test_overrides_apply_in_order_and_leave_the_file_alone(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("threads", "--set threads: write it as key=value, such as students.0.task.0.temperature=4"),
+        (
+            "threads",
+            "--set threads: write it as key=value, such as students.0.task.0.temperature=4",
+        ),
         ("=4", "--set =4: write it as key=value"),
         (
             "students.1.name=b",

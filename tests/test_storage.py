@@ -55,6 +55,11 @@ def _cut(folder: Path) -> None:
     (folder / "model").write_text("wei")
 
 
+def _tear(folder: Path) -> None:
+    (folder / "half").write_text("half")
+    (folder / "whole").unlink()
+
+
 def _remove(folder: Path) -> None:
     (folder / "sub" / "card").unlink()
 
@@ -91,9 +96,8 @@ def test_a_new_folder_is_gone_whether_taken_left_or_torn(storage_root: Path) -> 
     _put()
     with storage.new_folder() as left:
         (left / "half").write_text("half")
-    with pytest.raises(ZeroDivisionError), storage.new_folder() as torn:
-        (torn / "half").write_text("half")
-        raise ZeroDivisionError
+    with pytest.raises(FileNotFoundError), storage.new_folder() as torn:
+        _tear(torn)
     assert list((storage_root / "work").iterdir()) == []
 
 

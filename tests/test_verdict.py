@@ -125,7 +125,7 @@ def _ruling(verdict: Verdict, name: str) -> Ruling:
     ],
 )
 def test_each_gate_alone(
-    gate: str, limit: float, at: dict[str, Any], beyond: dict[str, Any], kept: str, broken: str
+    gate: str, limit: Any, at: dict[str, Any], beyond: dict[str, Any], kept: str, broken: str
 ) -> None:
     passed = _judge(_case("small fp32", **at), **{gate: limit})
     assert passed.winner_name == "small fp32"
@@ -355,9 +355,7 @@ def test_equal_sizes_go_to_the_faster_and_say_so() -> None:
 
 
 def test_equal_accuracies_go_to_the_smaller_and_say_so() -> None:
-    verdict = _judge(
-        _case("large fp32", size_bytes=2000), _case("small fp32"), prefer="accuracy"
-    )
+    verdict = _judge(_case("large fp32", size_bytes=2000), _case("small fp32"), prefer="accuracy")
     assert verdict.winner_name == "small fp32"
     assert "is more accurate" not in _ruling(verdict, "large fp32").reasons[-1]
 
@@ -389,9 +387,7 @@ def test_the_champion_stays_on_a_tie(prefer: str) -> None:
     ],
 )
 def test_a_better_one_dethrones_it(prefer: str, better: dict[str, Any]) -> None:
-    verdict = _judge(
-        _champion(), _case("new fp32", **better), champion="old fp32", prefer=prefer
-    )
+    verdict = _judge(_champion(), _case("new fp32", **better), champion="old fp32", prefer=prefer)
     assert verdict.winner_name == "new fp32"
     assert not verdict.champion_unchanged
     assert verdict.summary.startswith("new fp32 is promoted: ")
@@ -410,9 +406,7 @@ def test_a_champion_is_not_dethroned_by_a_slower_one() -> None:
 
 
 def test_a_champion_that_no_longer_passes_is_replaced() -> None:
-    verdict = _judge(
-        _champion(latency_ms=4), _case("new fp32", latency_ms=5), champion="old fp32"
-    )
+    verdict = _judge(_champion(latency_ms=4), _case("new fp32", latency_ms=5), champion="old fp32")
     assert verdict.winner_name == "old fp32"
     verdict = _judge(
         _champion(latency_ms=4, right=80),
@@ -436,7 +430,7 @@ def test_when_nothing_passes_the_champion_stays() -> None:
 
 # properties
 
-_LIMITS = {"accuracy_min": 0.5, "size_bytes_max": 500, "latency_p95_ms_max": 5.0}
+_LIMITS: dict[str, Any] = {"accuracy_min": 0.5, "size_bytes_max": 500, "latency_p95_ms_max": 5.0}
 
 
 @st.composite
@@ -486,13 +480,13 @@ def test_a_winner_always_passes_every_gate(cases: list[Case], prefer: str, reign
 def test_one_that_fails_never_changes_the_winner(
     cases: list[Case], prefer: str, place: int, why: str
 ) -> None:
-    failing: dict[str, Any] = {
+    failures: dict[str, dict[str, Any]] = {
         "right": {"right": 49, "latency_ms": 0.1, "size_bytes": 1},
         "size": {"right": 100, "latency_ms": 0.1, "size_bytes": 501},
         "control": {"right": 100, "latency_ms": 0.1, "size_bytes": 1, "role": "control"},
-    }[why]
+    }
     before = _judge(*cases, prefer=prefer, **_LIMITS)
-    more = [*cases[:place], _case("fails fp32", **failing), *cases[place:]]
+    more = [*cases[:place], _case("fails fp32", **failures[why]), *cases[place:]]
     after = _judge(*more, prefer=prefer, **_LIMITS)
     assert after.winner_name == before.winner_name
     assert _ruling(after, "fails fp32").passed is False

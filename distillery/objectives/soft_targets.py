@@ -44,7 +44,7 @@ class SoftTargets(Objective):
         if teacher is None:
             raise ValueError("soft targets need a teacher's logits")
         soft_student = (student.logits / self.temperature).log_softmax(-1)  # (B, C)
-        soft_teacher = (teacher.logits / self.temperature).log_softmax(-1)
+        soft_teacher = (teacher.logits.detach() / self.temperature).log_softmax(-1)
         divergence = (soft_teacher.exp() * (soft_teacher - soft_student)).sum(-1).mean()
         loss = self.weight_kd * self.temperature**2 * divergence
         if self.weight_ce:

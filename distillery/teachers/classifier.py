@@ -42,6 +42,12 @@ class Classifier(TeacherSource):
         hub.check_weights(self.source)
         hub.tokenizer_of(self.source)
         own = self._own_labels()
+        outputs = self.config().num_labels
+        if len(own) != outputs or len(set(own)) != outputs:
+            raise UserError(
+                f"teacher: teacher.label_names gives {len(set(own))} different names, but "
+                f"'{self.source}' has {outputs} outputs; name each once, in their order"
+            )
         if all(name == f"LABEL_{i}" for i, name in enumerate(own)) and set(own) != set(label_names):
             raise UserError(
                 f"teacher: '{self.source}' names its labels only LABEL_0 … LABEL_{len(own) - 1}; "

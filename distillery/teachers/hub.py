@@ -54,6 +54,11 @@ def tokenizer_of(source: str) -> "PreTrainedTokenizerFast":
         raise UserError(
             f"teacher: '{source}' has no fast tokenizer (tokenizer.json); choose one that has"
         )
+    if len(tokenizer) <= len(tokenizer.all_special_ids):
+        # Transformers makes an empty one where the files are missing: every word would be unknown
+        raise UserError(
+            f"teacher: '{source}' has no vocabulary; give a checkpoint with its tokenizer.json"
+        )
     return tokenizer
 
 

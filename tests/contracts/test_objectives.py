@@ -17,7 +17,7 @@ def _found() -> list[type[Objective]]:
     for module in pkgutil.iter_modules(distillery.objectives.__path__):
         importlib.import_module(f"{distillery.objectives.__name__}.{module.name}")
     found: list[type[Objective]] = []
-    waiting = [Objective]
+    waiting: list[type[Objective]] = [Objective]  # type: ignore[type-abstract]
     while waiting:
         one = waiting.pop()
         waiting.extend(one.__subclasses__())

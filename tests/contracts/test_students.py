@@ -32,7 +32,7 @@ def _found() -> list[type[Student]]:
     for module in pkgutil.iter_modules(distillery.students.__path__):
         importlib.import_module(f"{distillery.students.__name__}.{module.name}")
     found: list[type[Student]] = []
-    waiting = [Student]
+    waiting: list[type[Student]] = [Student]  # type: ignore[type-abstract]
     while waiting:
         one = waiting.pop()
         waiting.extend(one.__subclasses__())
@@ -57,8 +57,9 @@ def teacher(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
 def _logits(loaded: LoadedModel) -> torch.Tensor:
     rows = encode(loaded.tokenizer, ["move my money", "to the bank now please", "weather"], 16)
     batch = Collator(loaded.tokenizer.pad_token_id)(rows)
+    loaded.model.eval()  # type: ignore[no-untyped-call]
     with torch.inference_mode():
-        logits: torch.Tensor = loaded.model.eval()(**batch).logits
+        logits: torch.Tensor = loaded.model(**batch).logits
     return logits
 
 

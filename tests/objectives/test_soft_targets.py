@@ -4,7 +4,7 @@ from math import log
 
 import pytest
 import torch
-from torch.nn import functional as F
+from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
 from distillery.objectives.base import Outputs
 from distillery.objectives.hard_labels import HardLabels
@@ -58,9 +58,9 @@ def test_the_two_weights_by_hand() -> None:
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0, 7.0, 20.0])
 def test_it_is_pytorchs_batchmean_kl_times_t_squared(temperature: float) -> None:
     student, teacher = _logits(5, 151, seed=1, scale=3), _logits(5, 151, seed=2, scale=3)
-    expected = temperature**2 * F.kl_div(
-        F.log_softmax(student / temperature, -1),
-        F.softmax(teacher / temperature, -1),
+    expected = temperature**2 * kl_div(
+        log_softmax(student / temperature, -1),
+        softmax(teacher / temperature, -1),
         reduction="batchmean",
     )
     found = _loss(SoftTargets(temperature=temperature), student, teacher)
@@ -120,7 +120,7 @@ def test_without_a_teacher_it_refuses() -> None:
 def test_hard_labels_are_pytorchs_cross_entropy() -> None:
     student, labels = _logits(8, 5, seed=8, scale=4), torch.arange(8) % 5
     found = HardLabels().loss(student=Outputs(logits=student), teacher=None, labels=labels)
-    torch.testing.assert_close(found, F.cross_entropy(student, labels))
+    torch.testing.assert_close(found, cross_entropy(student, labels))
 
 
 def test_hard_labels_ignore_a_teacher() -> None:

@@ -16,7 +16,9 @@ _LAYERS = 4
 
 
 @pytest.fixture(scope="module", params=tiny.ARCHITECTURES)
-def teacher(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
+def teacher(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> LoadedModel:
     return make_teacher(tmp_path_factory.mktemp("teacher"), request.param, layers=_LAYERS)
 
 
@@ -66,9 +68,7 @@ def test_all_but_the_layers_is_the_teachers_too(teacher: LoadedModel) -> None:
 def test_it_answers_as_its_teacher_with_layers_left_out(
     teacher: LoadedModel, tmp_path: Path
 ) -> None:
-    assert torch.equal(
-        _logits(_student(0, 1, 2, 3).build(teacher).model), _logits(teacher.model)
-    )
+    assert torch.equal(_logits(_student(0, 1, 2, 3).build(teacher).model), _logits(teacher.model))
     cut = make_teacher(tmp_path, teacher.model.config.model_type, layers=_LAYERS).model
     stack = _stack(cut)
     del stack[1], stack[1]
