@@ -168,7 +168,7 @@ def _load_source(data: Data) -> "Mapping[str, datasets.Dataset]":
     try:
         if path.exists() or looks_local:
             kind, files = _local_files(path, data)
-            # one load a split: in one load, a split of other columns would only read "Couldn't cast"
+            # each on its own: together, a split with other columns only reads "Couldn't cast"
             return {split: _load_split(data, kind, split, files[split], cache) for split in files}
         return dict(datasets.load_dataset(data.source, data.config, cache_dir=cache))
     except UserError:
@@ -314,8 +314,8 @@ def _refuse_single_rows(rows: Rows, labels: Iterable[str], data: Data) -> None:
         if counts[label] < 2:
             left = "a single training row" if counts[label] else "no training row"
             raise UserError(
-                f"data: label '{label}' has {left} in '{data.source}', beside rows that are held "
-                "out; it can be neither learned nor split: add rows for it, or remove it"
+                f"data: label '{label}' has {left} in '{data.source}', held-out rows aside; it "
+                "can be neither learned nor split: add rows for it, or remove it"
             )
 
 

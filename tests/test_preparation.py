@@ -133,13 +133,13 @@ def test_a_label_whose_rows_all_leak(tmp_path: Path) -> None:
     held_out = [*VALIDATION, {"text": "leak one", "label": "c"}, {"text": "leak two", "label": "c"}]
     line = _refusal(_folder(tmp_path, train=train, validation=held_out))
     assert "label 'c' has no training row" in line
-    assert "beside rows that are held out" in line
+    assert "held-out rows aside" in line
 
 
 def test_a_label_whose_rows_are_all_needed_for_the_splits(tmp_path: Path) -> None:
     line = _refusal(_write(tmp_path / "rows.jsonl", _records("a" * 20 + "bbb")))
     assert "label 'b' has a single training row" in line
-    assert "beside rows that are held out" in line
+    assert "held-out rows aside" in line
 
 
 def test_a_single_label(tmp_path: Path) -> None:
