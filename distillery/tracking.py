@@ -22,7 +22,7 @@ import mlflow.data.meta_dataset
 import mlflow.data.sources
 import mlflow.pyfunc
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types.schema import ColSpec, DataType, Map, Schema
@@ -44,6 +44,8 @@ _SERVED_FILES = (
     "runtimes/onnxruntime_cpu.py",
 )
 _REACH_SECONDS = 10
+_LONGEST_PARAM = 6000
+_LONGEST_TAG = 8000
 
 
 def connect() -> str:
@@ -85,26 +87,29 @@ class StepRun:
 
     def epoch(self, epoch: Epoch) -> None:
         """Metrics of one epoch, at the epoch as step."""
-        for name in ("train_loss", "validation_loss", "validation_accuracy"):
-            self._client.log_metric(
-                self.run_id, name, getattr(epoch, name), step=round(epoch.epoch)
-            )
+        values = epoch.model_dump(exclude={"epoch"})
+        self._log_metrics(values, step=round(epoch.epoch))
 
     def params(self, params: Mapping[str, object]) -> None:
         """Parameters, nested ones by dotted name. Repeating equal ones is harmless."""
-        for name, value in _flat(params):
-            self._client.log_param(self.run_id, name, value)
+        flat = [Param(name, str(value)[:_LONGEST_PARAM]) for name, value in _flat(params)]
+        self._client.log_batch(self.run_id, params=flat)
 
     def metrics(self, metrics: Mapping[str, float | None]) -> None:
         """Single values; None is left out."""
-        for name, value in metrics.items():
-            if value is not None:
-                self._client.log_metric(self.run_id, name, value)
+        self._log_metrics(
+            {name: value for name, value in metrics.items() if value is not None}, step=0
+        )
+
+    def _log_metrics(self, values: Mapping[str, float], *, step: int) -> None:
+        now_ms = int(time.time() * 1000)
+        rows = [Metric(name, float(value), now_ms, step) for name, value in values.items()]
+        self._client.log_batch(self.run_id, metrics=rows)
 
     def tags(self, tags: Mapping[str, str]) -> None:
         """Tags of the run."""
-        for name, value in tags.items():
-            self._client.set_tag(self.run_id, name, value)
+        rows = [RunTag(name, value[:_LONGEST_TAG]) for name, value in tags.items()]
+        self._client.log_batch(self.run_id, tags=rows)
 
     def file(self, path: Path, folder: str | None = None) -> None:
         """A file, kept with the run."""
@@ -411,12 +416,17 @@ def _registered(model: str, version: Any) -> RegisteredVersion:
     )
 
 
-def _flat(params: Mapping[str, object], prefix: str = "") -> Iterator[tuple[str, object]]:
-    for name, value in params.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
+def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    match value:
+        case Mapping():
+            inside = [(str(name), one) for name, one in value.items()]
+        case list() | tuple() if value and isinstance(value[0], Mapping):
+            inside = [(str(i), one) for i, one in enumerate(value)]
+        case _:
+            yield prefix, value
+            return
+    for name, one in inside:
+        yield from _flat(one, f"{prefix}.{name}" if prefix else name)
 
 
 def run_link(run_id: str) -> str | None:
