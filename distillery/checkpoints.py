@@ -19,6 +19,9 @@ def save(loaded: LoadedModel) -> Artifact:
     with storage.new_folder() as folder:
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         loaded.model.save_pretrained(folder)
+        # what was encoded last must not become part of the content
+        loaded.tokenizer.backend_tokenizer.no_truncation()
+        loaded.tokenizer.backend_tokenizer.no_padding()
         loaded.tokenizer.save_pretrained(folder)
         return storage.put(folder, "checkpoint")
 

@@ -192,7 +192,14 @@ def _load_split(
     import datasets
 
     try:
-        return datasets.load_dataset(kind, data_files={split: files}, split=split, cache_dir=cache)
+        return datasets.load_dataset(
+            kind,
+            data_files={split: files},
+            split=split,
+            cache_dir=cache,
+            # 'NA' and 'None' are words and labels, not missing values
+            **({"keep_default_na": False} if kind == "csv" else {}),
+        )
     except ValueError as error:
         if "corresponds to no data" not in str(error):
             raise

@@ -81,7 +81,11 @@ class Gates(Noun):
     )
     accuracy_min: float | None = Field(default=None, gt=0, le=1, title="Accuracy")
     latency_p95_ms_max: float | None = Field(
-        default=None, gt=0, title="p95 latency (ms)", description="End to end, one at a time."
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        title="p95 latency (ms)",
+        description="End to end, one at a time.",
     )
     size_bytes_max: int | None = Field(
         default=None, gt=0, title="Size (bytes)", description="Of the model file."

@@ -120,6 +120,8 @@ def _override(values: dict[str, Any], override: str) -> None:
 
 
 def _index(part: str, place: list[Any], key: str) -> int:
+    if not place:
+        raise UserError(f"--set {key}: the list before '{part}' is empty; set the whole list")
     if not part.isdigit() or int(part) >= len(place):
         raise UserError(
             f"--set {key}: '{part}' is no position in a list of {len(place)}; "

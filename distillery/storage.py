@@ -79,9 +79,13 @@ def put(folder: Path, kind: str) -> Artifact:
         return artifact
     place = root() / artifact.uri
     place.parent.mkdir(parents=True, exist_ok=True)
-    if place.exists():  # damaged: is_intact said so
+    if place.exists():
+        # aside, not away: another run may have made it whole since it was looked at
         log.warning("replacing the damaged artifact %s", artifact.uri)
-        shutil.rmtree(place)
+        (root() / "work").mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(dir=root() / "work", prefix="damaged-"))
+        place.rename(aside / "artifact")
+        shutil.rmtree(aside)
     folder.chmod(0o755)
     try:
         folder.rename(place)

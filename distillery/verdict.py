@@ -264,8 +264,9 @@ def _why_second(
 
 
 def _nearest(rulings: dict[str, Ruling], candidates: Sequence[Candidate]) -> str:
-    """The eligible candidate that broke the fewest gates, and which."""
+    """The eligible candidate that broke the fewest gates, and which; whole graphs first."""
     eligible = [c for c in candidates if rulings[c.name].eligible]
+    eligible = [c for c in eligible if c.parity_failure is None] or eligible
     if not eligible:
         return ""
     nearest = min(eligible, key=lambda c: len(rulings[c.name].reasons))

@@ -26,6 +26,9 @@ def test_the_folder_mlflow_does_not_hide_the_package() -> None:
 
 
 def test_no_catch_all_modules() -> None:
-    names = {path.name for package in ("distillery", "tasks", "flows") for path in
-             (ROOT / package).rglob("*.py")}
+    names = {
+        path.name
+        for package in ("distillery", "tasks", "flows")
+        for path in (ROOT / package).rglob("*.py")
+    }
     assert not names & {"utils.py", "util.py", "helpers.py", "common.py", "misc.py"}

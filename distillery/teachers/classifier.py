@@ -68,7 +68,7 @@ class Classifier(TeacherSource):
         from transformers import AutoModelForSequenceClassification
 
         model = AutoModelForSequenceClassification.from_pretrained(
-            self.source, use_safetensors=True
+            hub.located(self.source), use_safetensors=True
         )
         own = self._own_labels()
         order = torch.tensor([own.index(name) for name in label_names])

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 _REACHING = (OSError, ValueError, RuntimeError)
 
 
+def located(source: str) -> str:
+    """The hub name as it is; a path with its ``~`` expanded."""
+    return str(Path(source).expanduser()) if source.startswith("~") else source
+
+
 def config_of(source: str) -> "PretrainedConfig":
     """The checkpoint's configuration, no weights.
 
@@ -18,6 +23,7 @@ def config_of(source: str) -> "PretrainedConfig":
     """
     from transformers import AutoConfig
 
+    source = located(source)
     if Path(source).is_dir() and not (Path(source) / "config.json").is_file():
         raise UserError(
             f"teacher: the folder '{source}' holds no config.json; give a folder in the "
@@ -46,6 +52,7 @@ def tokenizer_of(source: str) -> "PreTrainedTokenizerFast":
     """
     from transformers import AutoTokenizer
 
+    source = located(source)
     try:
         tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(source)  # type: ignore[assignment]
     except _REACHING as error:
@@ -70,7 +77,7 @@ def check_weights(source: str) -> None:
     """
     from safetensors import SafetensorError, safe_open
 
-    folder = Path(source)
+    folder = Path(located(source))
     if not folder.is_dir():
         return
     files = sorted(folder.glob("*.safetensors"))

@@ -11,9 +11,7 @@ import pytest
 _DISTILLERY = str(Path(sys.executable).parent / "distillery")
 
 
-def _run(
-    tmp_path: Path, *arguments: str, **environment: str
-) -> "subprocess.CompletedProcess[str]":
+def _run(tmp_path: Path, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [_DISTILLERY, *arguments],
         env={
@@ -97,9 +95,7 @@ def test_data_mistakes_are_one_line(tmp_path: Path) -> None:
     }
     for name, (content, expected) in cases.items():
         source = _csv(tmp_path, name, content)
-        done = _run(
-            tmp_path, "check", "quickstart", "--set", source, "--set", "data.label=label"
-        )
+        done = _run(tmp_path, "check", "quickstart", "--set", source, "--set", "data.label=label")
         _assert_one_line(done, expected)
 
 

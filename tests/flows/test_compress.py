@@ -145,9 +145,7 @@ def test_lineage_stands_on_the_version(home: Home, first: Outcome) -> None:
         assert student[key]
 
 
-def test_an_unchanged_run_trains_nothing_and_registers_nothing(
-    home: Home, first: Outcome
-) -> None:
+def test_an_unchanged_run_trains_nothing_and_registers_nothing(home: Home, first: Outcome) -> None:
     second = home.compress()
     assert second.trained() == set()
     assert _finished(second.log, "benchmark-candidates", "Completed()"), "never cached"
@@ -193,9 +191,7 @@ def test_the_command_line_predicts_with_the_champion(home: Home, first: Outcome)
     )
 
 
-def test_the_registered_model_answers_over_http_without_torch(
-    home: Home, first: Outcome
-) -> None:
+def test_the_registered_model_answers_over_http_without_torch(home: Home, first: Outcome) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -206,7 +202,14 @@ def test_the_registered_model_answers_over_http_without_torch(
     server = subprocess.Popen(
         [
             f"{scripts}/mlflow",
-            *"models serve --env-manager local --model-uri models:/quickstart@champion".split(),
+            *[
+                "models",
+                "serve",
+                "--env-manager",
+                "local",
+                "--model-uri",
+                "models:/quickstart@champion",
+            ],
             *f"--host 127.0.0.1 --port {port}".split(),
         ],
         env={
@@ -243,9 +246,7 @@ def test_the_registered_model_answers_over_http_without_torch(
     assert 0 < prediction["probability"] <= 1
 
 
-def test_killed_in_a_training_and_run_again(
-    home: Home, first: Outcome, tmp_path: Path
-) -> None:
+def test_killed_in_a_training_and_run_again(home: Home, first: Outcome, tmp_path: Path) -> None:
     """Finished steps are not repeated, and no MLflow run stays RUNNING."""
     fresh = Home(folder=tmp_path)
     shutil.copytree(home.folder / "prefect", tmp_path / "prefect")  # the database's migrations
