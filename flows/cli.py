@@ -196,7 +196,6 @@ def _quiet_libraries() -> None:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     for name in ("mlflow", "alembic", "httpx"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    logging.getLogger("distillery").setLevel(logging.INFO)
 
 
 def _summary(findings: "Findings") -> dict[str, object]:

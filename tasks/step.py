@@ -27,6 +27,9 @@ R = TypeVar("R")
 
 RESULTS = storage.root() / "results"
 
+# Prefect forwards the library's lines only from the level that their logger lets through
+logging.getLogger("distillery").setLevel(logging.INFO)
+
 
 def cached_step(function: Callable[P, R]) -> "prefect.Task[P, R]":
     """A task whose result is kept, and whose work is not done twice."""
