@@ -47,6 +47,7 @@ _SERVED_FILES = (
 _REACH_SECONDS = 10
 _LONGEST_PARAM = 6000
 _LONGEST_TAG = 8000
+_LARGEST_BATCH = 100
 
 
 def connect() -> str:
@@ -94,7 +95,8 @@ class StepRun:
     def params(self, params: Mapping[str, object]) -> None:
         """Parameters, nested ones by dotted name. Repeating equal ones is harmless."""
         flat = [Param(name, str(value)[:_LONGEST_PARAM]) for name, value in _flat(params)]
-        self._client.log_batch(self.run_id, params=flat)
+        for start in range(0, len(flat), _LARGEST_BATCH):
+            self._client.log_batch(self.run_id, params=flat[start : start + _LARGEST_BATCH])
 
     def metrics(self, metrics: Mapping[str, float | None]) -> None:
         """Single values; None is left out."""

@@ -62,7 +62,10 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
         from distillery import preflight, recipe_files
 
         loaded = recipe_files.load(recipe, set_ or ())
+        from flows.server import reach_server
+
         with err.status("checking the recipe, the data and the servers"):
+            reach_server()
             preflight.check(loaded)
         # Prefect's own logs and ours come out on stderr, and in the UI
         from flows.compress import compress as flow

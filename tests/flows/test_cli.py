@@ -108,6 +108,11 @@ def test_a_dead_tracking_server_is_one_line(tmp_path: Path) -> None:
     _assert_one_line(done, "does not answer")
 
 
+def test_a_dead_prefect_server_is_one_line(tmp_path: Path) -> None:
+    done = _run(tmp_path, "compress", "quickstart", PREFECT_API_URL="http://127.0.0.1:9/api")
+    _assert_one_line(done, "unset PREFECT_API_URL")
+
+
 def test_predicting_with_an_unknown_model_is_one_line(tmp_path: Path) -> None:
     _assert_one_line(_run(tmp_path, "predict", "models:/nope@champion", "hello"), "cannot load")
 
