@@ -258,8 +258,11 @@ def find_version(model: str, digest: str) -> RegisteredVersion | None:
     found = MlflowClient().search_model_versions(
         f"name = '{model}' and tags.`{_DIGEST}` = '{digest}'"
     )
-    oldest = min(found, key=lambda version: int(version.version), default=None)
-    return None if oldest is None else _registered(model, oldest)
+    if not found:
+        return None
+    oldest = min(int(version.version) for version in found)
+    # asked for by number: a search leaves the aliases out
+    return _registered(model, MlflowClient().get_model_version(model, str(oldest)))
 
 
 def champion(model: str) -> RegisteredVersion | None:
