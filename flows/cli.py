@@ -62,14 +62,15 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
         from distillery import preflight, recipe_files
 
         loaded = recipe_files.load(recipe, set_ or ())
-        from flows.server import reach_server
+        from flows.server import begin_temporary_server, reach_server
 
         with err.status("checking the recipe, the data and the servers"):
             reach_server()
             preflight.check(loaded)
-        # Prefect's own logs and ours come out on stderr, and in the UI
+        starting = begin_temporary_server()
         from flows.compress import compress as flow
 
+        starting.join()
         findings = flow(loaded)
     if json_:
         out.print_json(json.dumps(_summary(findings)))
