@@ -59,15 +59,17 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
     """
     with _one_clear_line():
         _quiet_libraries()
-        from distillery import preflight, recipe_files
+        from distillery import recipe_files
 
         loaded = recipe_files.load(recipe, set_ or ())
         from flows.server import begin_temporary_server, reach_server
 
         with err.status("checking the recipe, the data and the servers"):
             reach_server()
+            starting = begin_temporary_server()
+            from distillery import preflight
+
             preflight.check(loaded)
-        starting = begin_temporary_server()
         from flows.compress import compress as flow
 
         starting.join()

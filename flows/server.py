@@ -45,6 +45,11 @@ def begin_temporary_server() -> threading.Thread:
     from prefect.server.api.server import SubprocessASGIServer
     from prefect.settings import PREFECT_API_URL
 
+    # it begins before the recipe is checked: what is wrong there must stay one clear line
+    logging.getLogger("prefect").addFilter(
+        lambda record: "temporary server" not in record.getMessage()
+    )
+
     def start() -> None:
         if PREFECT_API_URL.value() is None:
             _end_orphans()

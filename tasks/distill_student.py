@@ -1,6 +1,5 @@
 """Distil one student with one seed."""
 
-from distillery import distillation
 from distillery.nouns import Checkpoint, Dataset, SoftLabels
 from distillery.recipe import AnyStudent
 from tasks.step import cached_step, recorded, work_folder
@@ -15,6 +14,9 @@ def distill_student(
     seed: int,
 ) -> Checkpoint:
     """The student as a checkpoint."""
+    # loads Trainer, two seconds that a cached step should not cost
+    from distillery import distillation
+
     with recorded(f"{student.name} seed {seed}") as run:
         run.params({"student": student.model_dump(mode="json"), "seed": seed})
         checkpoint = distillation.distill(

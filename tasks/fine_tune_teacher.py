@@ -1,6 +1,5 @@
 """Fine-tune the teacher, or take it as it is."""
 
-from distillery import distillation
 from distillery.nouns import Checkpoint, Dataset
 from distillery.recipe import AnyTeacher
 from tasks.step import cached_step, recorded, work_folder
@@ -9,6 +8,9 @@ from tasks.step import cached_step, recorded, work_folder
 @cached_step
 def fine_tune_teacher(teacher: AnyTeacher, dataset: Dataset, seed: int) -> Checkpoint:
     """The teacher as a checkpoint."""
+    # loads Trainer, two seconds that a cached step should not cost
+    from distillery import distillation
+
     with recorded("teacher") as run:
         run.params({"teacher": teacher.model_dump(mode="json"), "seed": seed})
         checkpoint = distillation.fine_tune(

@@ -1,6 +1,5 @@
 """Train the control of one student with one seed."""
 
-from distillery import distillation
 from distillery.nouns import Checkpoint, Dataset
 from distillery.recipe import AnyStudent
 from tasks.step import cached_step, recorded, work_folder
@@ -11,6 +10,9 @@ def train_control(
     control: AnyStudent, teacher: Checkpoint, dataset: Dataset, seed: int
 ) -> Checkpoint:
     """``control``: the student ``as_control()``. The same start, hard labels only."""
+    # loads Trainer, two seconds that a cached step should not cost
+    from distillery import distillation
+
     with recorded(f"{control.name} seed {seed}") as run:
         run.params({"student": control.model_dump(mode="json"), "seed": seed})
         checkpoint = distillation.distill(
