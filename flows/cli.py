@@ -7,6 +7,7 @@ Exit codes: 0 promoted, 1 ran but nothing passed the gates, 2 something is yours
 import json
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -30,7 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-out = Console()
+# a pipe has no width of its own; the result table needs this much
+out = Console(width=None if sys.stdout.isatty() else 100)
 err = Console(stderr=True)
 
 RecipeArgument = Annotated[
