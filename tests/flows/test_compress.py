@@ -12,16 +12,10 @@ import time
 import urllib.request
 from pathlib import Path
 
-import numpy as np
 import pytest
 from machine import TINY, Home, Outcome, finished, sets
-from safetensors.numpy import load, load_file
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-
-
-def _modified(path: Path) -> float:
-    return path.stat().st_mtime
 
 
 @pytest.fixture(scope="module")
@@ -89,12 +83,9 @@ def test_a_damaged_artifact_is_noticed_and_made_again(home: Home, first: Outcome
     content = weights.read_bytes()
     weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     again = home.compress()
-    assert "compute-soft-labels" in again.trained()
-    assert "fine-tune-teacher" not in again.trained()
-    assert "train-control" not in again.trained()
+    assert again.trained() == {"compute-soft-labels"}
     assert "damaged" in again.log
-    remade = load_file(max(weights.parent.parent.glob("*/*.safetensors"), key=_modified))
-    np.testing.assert_allclose(remade["logits"], load(content)["logits"], atol=1e-4)
+    assert weights.read_bytes() == content
 
 
 def test_no_model_passes_impossible_demands_and_the_exit_code_says_so(
@@ -189,8 +180,8 @@ def test_killed_in_a_training_and_run_again(home: Home, first: Outcome, tmp_path
     assert again.code == 0
     assert "fine-tune-teacher" not in again.trained()
     assert fresh.runs_left_running() == 0
-    accuracies = [
-        {row["candidate"]: row["accuracy"] for row in outcome.summary["results"]}
+    digests = [
+        sorted(v["candidate_digest"] for v in outcome.summary["versions"])
         for outcome in (first, again)
     ]
-    assert accuracies[1] == pytest.approx(accuracies[0], abs=0.01), "a crash changes no result"
+    assert digests[0] == digests[1], "a crash changes nothing in the result"
