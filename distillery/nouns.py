@@ -76,6 +76,15 @@ class Dataset(Noun):
         return [self.digest, self.label_names, self.is_pair]
 
 
+class Architecture(Noun):
+    """An encoder's shape, which a student has to fit."""
+
+    layers: int
+    hidden_size: int
+    heads: int
+    max_tokens: int | None = Field(description="The longest input; None for no limit.")
+
+
 class Epoch(Noun):
     """What one epoch of training showed."""
 

@@ -1,13 +1,15 @@
 """Everything that can be checked before the first minute of training is spent."""
 
-import torch
-from transformers import AutoModelForSequenceClassification, PretrainedConfig
+from typing import TYPE_CHECKING
 
 from distillery import preparation, storage, tracking
 from distillery.errors import UserError
 from distillery.nouns import Noun
 from distillery.preparation import Splits
 from distillery.recipe import Recipe
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 # what one weight takes in the smallest form of each precision, graph and scales left out
 _BYTES_PER_WEIGHT = {"fp32": 4.0, "int8": 1.0}
@@ -23,8 +25,6 @@ class Plan(Noun):
     rows: dict[str, int]
     labels: int
     leaked_rows_removed: int
-    teacher_parameters: int
-    student_parameters: dict[str, int]
     trainings: int
 
 
@@ -38,11 +38,16 @@ def check(recipe: Recipe) -> Plan:
     tracking_uri = tracking.connect()
     splits = preparation.load(recipe.data)
     recipe.teacher.check(splits.label_names)
-    config = recipe.teacher.config()
-    _check_length(recipe, config)
-    config.num_labels = len(splits.label_names)
-    students = {student.name: _parameters(student.config(config)) for student in recipe.students}
-    _check_size_gate(recipe, students)
+    teacher = recipe.teacher.architecture()
+    if teacher.max_tokens is not None and recipe.teacher.max_length > teacher.max_tokens:
+        raise UserError(
+            f"teacher.max_length {recipe.teacher.max_length} is more than the "
+            f"{teacher.max_tokens} tokens this teacher can read; lower it"
+        )
+    for student in recipe.students:
+        student.check(teacher)
+    if recipe.gates.size_bytes_max is not None:
+        _check_size_gate(recipe, recipe.gates.size_bytes_max, labels=len(splits.label_names))
     per_student = 2 if recipe.control else 1
     return Plan(
         recipe_name=recipe.name,
@@ -51,11 +56,22 @@ def check(recipe: Recipe) -> Plan:
         rows=_rows(splits),
         labels=len(splits.label_names),
         leaked_rows_removed=splits.leaked_rows_removed,
-        teacher_parameters=_parameters(config),
-        student_parameters=students,
         trainings=(recipe.teacher.fine_tuning is not None)
         + len(recipe.students) * len(recipe.seeds) * per_student,
     )
+
+
+def parameters(recipe: Recipe, *, labels: int) -> dict[str, int]:
+    """Weights of the teacher and of each student, by name, for so many labels.
+
+    Apart from ``check``, since building models costs two seconds that a cached run has no use for.
+    """
+    config = recipe.teacher.config()
+    config.num_labels = labels
+    return {
+        "teacher": _weights(config),
+        **{student.name: _weights(student.config(config)) for student in recipe.students},
+    }
 
 
 def _rows(splits: Splits) -> dict[str, int]:
@@ -66,33 +82,23 @@ def _rows(splits: Splits) -> dict[str, int]:
     }
 
 
-def _check_length(recipe: Recipe, config: PretrainedConfig) -> None:
-    positions = getattr(config, "max_position_embeddings", None)
-    # RoBERTa counts positions from its padding index
-    offset = config.pad_token_id + 1 if config.model_type == "roberta" else 0
-    if positions is not None and recipe.teacher.max_length > positions - offset:
-        raise UserError(
-            f"teacher.max_length {recipe.teacher.max_length} is more than the "
-            f"{positions - offset} tokens this teacher can read; lower it"
-        )
+def _weights(config: "PretrainedConfig") -> int:
+    import torch
+    from transformers import AutoModelForSequenceClassification
 
-
-def _parameters(config: PretrainedConfig) -> int:
     with torch.device("meta"):  # shapes without memory
         model = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
     return sum(weight.numel() for weight in model.parameters())
 
 
-def _check_size_gate(recipe: Recipe, students: dict[str, int]) -> None:
-    limit = recipe.gates.size_bytes_max
-    if limit is None:
-        return
+def _check_size_gate(recipe: Recipe, limit: int, *, labels: int) -> None:
+    weights = parameters(recipe, labels=labels)
     per_weight = min(_BYTES_PER_WEIGHT[precision] for precision in recipe.export.precisions)
-    name, smallest = min(students.items(), key=lambda item: item[1])
-    least = int(smallest * per_weight * _SLACK)
+    smallest = min((student.name for student in recipe.students), key=weights.__getitem__)
+    least = int(weights[smallest] * per_weight * _SLACK)
     if limit < least:
         raise UserError(
-            f"gates.size_bytes_max {limit:,} can be passed by no student: the smallest, '{name}', "
-            f"takes at least {least:,} bytes in {'/'.join(recipe.export.precisions)}; raise the "
-            "gate, or choose a smaller student"
+            f"gates.size_bytes_max {limit:,} can be passed by no student: the smallest, "
+            f"'{smallest}', takes at least {least:,} bytes in "
+            f"{'/'.join(recipe.export.precisions)}; raise the gate, or choose a smaller student"
         )

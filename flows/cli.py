@@ -64,18 +64,16 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
         from distillery import recipe_files
 
         loaded = recipe_files.load(recipe, set_ or ())
-        from flows.server import begin_temporary_server, reach_server
+        from flows.server import server_at_hand
 
         with err.status("checking the recipe, the data and the servers"):
-            reach_server()
-            starting = begin_temporary_server()
+            server = server_at_hand()
             from distillery import preflight
 
             preflight.check(loaded)
-        from flows.compress import compress as flow
-
-        starting.join()
-        findings = flow(loaded)
+            from flows.compress import compress as flow
+        with server.in_use():
+            findings = flow(loaded)
     if json_:
         out.print_json(json.dumps(_summary(findings)))
     else:
@@ -112,18 +110,22 @@ def check(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption = Fa
         loaded = recipe_files.load(recipe, set_ or ())
         with err.status("checking"):
             plan = preflight.check(loaded)
+            parameters = preflight.parameters(loaded, labels=plan.labels)
     if json_:
-        out.print_json(plan.model_dump_json())
+        out.print_json(json.dumps({**plan.model_dump(), "parameters": parameters}))
         return
     table = Table(title=f"{plan.recipe_name}: ready to run", show_header=False)
     rows = ", ".join(f"{count:,} {split}" for split, count in plan.rows.items())
     table.add_row("data", f"{rows}; {plan.labels} labels")
     if plan.leaked_rows_removed:
         table.add_row("", f"{plan.leaked_rows_removed} leaked training rows left out")
-    table.add_row("teacher", f"{plan.teacher_parameters:,} parameters")
-    for name, parameters in plan.student_parameters.items():
-        share = parameters / plan.teacher_parameters
-        table.add_row(f"student {name}", f"{parameters:,} parameters ({share:.0%} of the teacher)")
+    table.add_row("teacher", f"{parameters['teacher']:,} parameters")
+    for student in loaded.students:
+        count = parameters[student.name]
+        share = count / parameters["teacher"]
+        table.add_row(
+            f"student {student.name}", f"{count:,} parameters ({share:.0%} of the teacher)"
+        )
     table.add_row("trainings", str(plan.trainings))
     table.add_row("tracking", plan.tracking_uri)
     table.add_row("storage", plan.storage_root)

@@ -14,8 +14,7 @@ def distill_student(
     seed: int,
 ) -> Checkpoint:
     """The student as a checkpoint."""
-    # loads Trainer, two seconds that a cached step should not cost
-    from distillery import distillation
+    from distillery import distillation  # loads Trainer
 
     with recorded(f"{student.name} seed {seed}") as run:
         run.params({"student": student.model_dump(mode="json"), "seed": seed})

@@ -1,7 +1,6 @@
 """Export one checkpoint to ONNX."""
 
 from distillery import preparation
-from distillery.export import candidates
 from distillery.nouns import Candidate, Checkpoint, Dataset
 from distillery.recipe import Export
 from tasks.step import cached_step, recorded
@@ -10,6 +9,8 @@ from tasks.step import cached_step, recorded
 @cached_step
 def export_fp32(checkpoint: Checkpoint, dataset: Dataset, export: Export) -> Candidate:
     """ONNX fp32, fused, held against PyTorch on validation texts."""
+    from distillery.export import candidates  # loads torch
+
     with recorded(f"export {checkpoint.name}") as run:
         texts, _ = preparation.read(dataset, "validation")
         candidate = candidates.fp32_candidate(checkpoint, texts, export, is_pair=dataset.is_pair)

@@ -8,8 +8,7 @@ from tasks.step import cached_step, recorded, work_folder
 @cached_step
 def fine_tune_teacher(teacher: AnyTeacher, dataset: Dataset, seed: int) -> Checkpoint:
     """The teacher as a checkpoint."""
-    # loads Trainer, two seconds that a cached step should not cost
-    from distillery import distillation
+    from distillery import distillation  # loads Trainer
 
     with recorded("teacher") as run:
         run.params({"teacher": teacher.model_dump(mode="json"), "seed": seed})

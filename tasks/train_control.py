@@ -10,8 +10,7 @@ def train_control(
     control: AnyStudent, teacher: Checkpoint, dataset: Dataset, seed: int
 ) -> Checkpoint:
     """``control``: the student ``as_control()``. The same start, hard labels only."""
-    # loads Trainer, two seconds that a cached step should not cost
-    from distillery import distillation
+    from distillery import distillation  # loads Trainer
 
     with recorded(f"{control.name} seed {seed}") as run:
         run.params({"student": control.model_dump(mode="json"), "seed": seed})

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Self
 
 from pydantic import Field
 
-from distillery.nouns import Noun
+from distillery.nouns import Architecture, Noun
 from distillery.objectives.hard_labels import HardLabels
 from distillery.objectives.soft_targets import SoftTargets
 from distillery.teachers.base import LoadedModel
@@ -33,11 +33,12 @@ class Student(Noun, ABC):
     )
 
     @abstractmethod
-    def config(self, teacher: "PretrainedConfig") -> "PretrainedConfig":
-        """The student's architecture, given its teacher's.
+    def check(self, teacher: Architecture) -> None:
+        """Raises ``UserError`` where this student cannot be made from such a teacher."""
 
-        Raises ``UserError`` where this student cannot be made from that teacher.
-        """
+    @abstractmethod
+    def config(self, teacher: "PretrainedConfig") -> "PretrainedConfig":
+        """The student's configuration, given its teacher's. Raises what ``check`` raises."""
 
     @abstractmethod
     def build(self, teacher: LoadedModel) -> LoadedModel:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from distillery.errors import UserError
+from distillery.nouns import Architecture
 from distillery.students.base import Student
-from distillery.teachers.base import LoadedModel
+from distillery.teachers.base import LoadedModel, architecture_of
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -28,15 +29,18 @@ class FromLayers(Student):
         description="Which teacher layers to copy, from 0; [0, 5] makes a 2-layer student.",
     )
 
-    def config(self, teacher: "PretrainedConfig") -> "PretrainedConfig":
-        """The teacher's, with as many layers as were chosen."""
-        depth = teacher.num_hidden_layers
-        outside = [layer for layer in self.layers if not 0 <= layer < depth]
+    def check(self, teacher: Architecture) -> None:
+        """Each chosen layer is there."""
+        outside = [layer for layer in self.layers if not 0 <= layer < teacher.layers]
         if outside:
             raise UserError(
                 f"student '{self.name}': teacher layer {outside[0]} is out of range; the teacher "
-                f"has {depth} layers, so choose from 0 to {depth - 1}"
+                f"has {teacher.layers} layers, so choose from 0 to {teacher.layers - 1}"
             )
+
+    def config(self, teacher: "PretrainedConfig") -> "PretrainedConfig":
+        """The teacher's, with as many layers as were chosen."""
+        self.check(architecture_of(teacher))
         config = deepcopy(teacher)
         config.num_hidden_layers = len(self.layers)
         return config

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from distillery.nouns import Noun
+from distillery.nouns import Architecture, Noun
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
@@ -33,6 +33,19 @@ class LoadedModel:
     tokenizer: "PreTrainedTokenizerFast"
 
 
+def architecture_of(config: "PretrainedConfig") -> Architecture:
+    """What a configuration says of its encoder's shape."""
+    positions = getattr(config, "max_position_embeddings", None)
+    # RoBERTa counts positions from its padding index
+    offset = config.pad_token_id + 1 if config.model_type == "roberta" else 0
+    return Architecture(
+        layers=config.num_hidden_layers,
+        hidden_size=config.hidden_size,
+        heads=config.num_attention_heads,
+        max_tokens=None if positions is None else positions - offset,
+    )
+
+
 class TeacherSource(Noun, ABC):
     """Where the teacher comes from, and whether it still has to be trained."""
 
@@ -44,8 +57,15 @@ class TeacherSource(Noun, ABC):
         """The training it needs, or None for one that is a classifier already."""
 
     @abstractmethod
+    def architecture(self) -> Architecture:
+        """The encoder's shape, as fast as it can be told.
+
+        Raises ``UserError`` where it cannot be reached or is no encoder.
+        """
+
+    @abstractmethod
     def config(self) -> "PretrainedConfig":
-        """The architecture, without loading a weight.
+        """The whole configuration, without loading a weight.
 
         Raises ``UserError`` where it cannot be reached or is no encoder.
         """

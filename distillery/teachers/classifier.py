@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from distillery.errors import UserError
+from distillery.nouns import Architecture
 from distillery.teachers import hub
-from distillery.teachers.base import LoadedModel, TeacherSource
+from distillery.teachers.base import LoadedModel, TeacherSource, architecture_of
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -32,6 +33,10 @@ class Classifier(TeacherSource):
     def fine_tuning(self) -> None:
         """None: it is trained."""
         return None
+
+    def architecture(self) -> Architecture:
+        """The checkpoint's own."""
+        return architecture_of(self.config())
 
     def config(self) -> "PretrainedConfig":
         """The checkpoint's own."""

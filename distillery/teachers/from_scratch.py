@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from distillery.nouns import Architecture
 from distillery.objectives.base import Training
 from distillery.objectives.hard_labels import HardLabels
 from distillery.teachers.base import LoadedModel, TeacherSource
@@ -38,6 +39,15 @@ class FromScratch(TeacherSource):
     def fine_tuning(self) -> HardLabels:
         """Hard labels, as the recipe says."""
         return HardLabels(training=self.training)
+
+    def architecture(self) -> Architecture:
+        """As the recipe says; nothing has to be loaded to know it."""
+        return Architecture(
+            layers=self.layers,
+            hidden_size=self.hidden_size,
+            heads=self.heads,
+            max_tokens=self.max_length,
+        )
 
     def config(self) -> "BertConfig":
         """BERT's, in the size asked for."""

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from distillery.nouns import Architecture
 from distillery.objectives.base import Training
 from distillery.objectives.hard_labels import HardLabels
 from distillery.teachers import hub
-from distillery.teachers.base import LoadedModel, TeacherSource
+from distillery.teachers.base import LoadedModel, TeacherSource, architecture_of
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -29,6 +30,10 @@ class Pretrained(TeacherSource):
     def fine_tuning(self) -> HardLabels:
         """Hard labels, as the recipe says."""
         return HardLabels(training=self.training)
+
+    def architecture(self) -> Architecture:
+        """The checkpoint's own."""
+        return architecture_of(self.config())
 
     def config(self) -> "PretrainedConfig":
         """The checkpoint's own."""
