@@ -231,7 +231,7 @@ def _show(findings: "Findings") -> None:
     from distillery import storage
     from distillery.report import tables
 
-    out.print(tables.rich_table(tables.result_rows(findings)))
+    out.print(tables.rich_table(tables.result_rows(findings), width=out.width))
     for gain in findings.gains:
         out.print(
             f"Distillation gained {gain.student_name} {100 * gain.mean_gain:+.2f} points over its "

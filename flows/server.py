@@ -66,6 +66,10 @@ class TemporaryServer:
                     "or start a server of your own and set PREFECT_API_URL"
                 )
             time.sleep(0.05)
+        # the page it would name is switched off
+        logging.getLogger("prefect.flow_runs").addFilter(
+            lambda record: not record.getMessage().startswith("View at ")
+        )
         with temporary_settings({PREFECT_API_URL: self._address}):
             yield
 

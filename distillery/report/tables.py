@@ -4,7 +4,7 @@ Pure. Rows hold plain numbers in the units of their names; only what is shown is
 human units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -23,6 +23,9 @@ from distillery.nouns import (
     Role,
     RuntimeName,
 )
+
+# of a terminal: all columns fit beside names of 22 letters
+_WIDE = 92
 
 NOT_KNOWN = "–"
 
@@ -243,28 +246,33 @@ def as_markdown(rows: Sequence[ResultRow]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rich_table(rows: Sequence[ResultRow]) -> Table:
-    """For the terminal, at 100 columns: the columns one decides by."""
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
-    table.add_column("candidate", overflow="fold", min_width=16)
-    for heading in ("accuracy", "kept", "p50", "p95", "rows/s", "size", "speed-up"):
+def rich_table(rows: Sequence[ResultRow], *, width: int) -> Table:
+    """The columns one decides by, for a terminal of so many columns.
+
+    A narrow one leaves the throughput to the report, and folds long names.
+    """
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", expand=False)
+    table.add_column("candidate", overflow="fold", min_width=18)
+    columns: dict[str, Callable[[ResultRow], str]] = {
+        "accuracy": lambda row: percent(row.accuracy),
+        "kept": lambda row: percent(row.accuracy_kept),
+        "p50": lambda row: milliseconds(row.p50_ms),
+        "p95": lambda row: milliseconds(row.p95_ms),
+        "rows/s": lambda row: count(row.rows_per_second),
+        "size": lambda row: size(row.size_bytes),
+        "speed-up": lambda row: times(row.speedup),
+    }
+    if width < _WIDE:
+        del columns["rows/s"]
+    for heading in columns:
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     colours = {"winner": "bold green", "passed": "green", "failed": "red"}
     for row in rows:
-        cells = (
-            row.candidate,
-            percent(row.accuracy),
-            percent(row.accuracy_kept),
-            milliseconds(row.p50_ms),
-            milliseconds(row.p95_ms),
-            count(row.rows_per_second),
-            size(row.size_bytes),
-            times(row.speedup),
-        )
         # Text, since a name is not markup
         table.add_row(
-            *(Text(cell) for cell in cells),
+            Text(row.candidate),
+            *(Text(cell(row)) for cell in columns.values()),
             Text(row.verdict, style=colours.get(row.verdict, "dim")),
             style="bold" if row.is_winner else "dim" if row.passed is None else "",
         )

@@ -55,7 +55,7 @@ def test_check_says_what_a_run_would_do(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)
     assert plan["rows"]["train"] > 1000
-    assert plan["student_parameters"]["one-layer"] < plan["teacher_parameters"]
+    assert plan["parameters"]["one-layer"] < plan["parameters"]["teacher"]
 
 
 def _csv(tmp_path: Path, name: str, content: str) -> str:

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 from machine import TINY, Home, Outcome, finished, sets
 
@@ -76,6 +78,19 @@ def test_an_unchanged_run_trains_nothing_and_registers_nothing(home: Home, first
 def test_another_temperature_trains_that_student_only(home: Home, first: Outcome) -> None:
     changed = home.compress("students.0.task.0.temperature=5")
     assert changed.trained() == {"distill-student"}
+
+
+def test_over_seeds_the_gain_has_an_interval_and_the_best_seed_goes_on(
+    home: Home, first: Outcome
+) -> None:
+    several = home.compress("seeds=[13, 14, 15]")
+    assert several.trained() == {"distill-student", "train-control"}  # of the new seeds
+    (gain,) = several.summary["gains"]
+    assert gain["method"] == "paired t over seeds"
+    assert len(gain["student_accuracies"]) == len(gain["control_accuracies"]) == 3
+    assert gain["interval_low"] < gain["mean_gain"] < gain["interval_high"]
+    names = [version["candidate_name"] for version in several.summary["versions"]]
+    assert len(names) == len(set(names)) == 6, "one student and one control, whatever the seeds"
 
 
 def test_a_damaged_artifact_is_noticed_and_made_again(home: Home, first: Outcome) -> None:
@@ -164,6 +179,19 @@ def test_the_registered_model_answers_over_http_without_torch(home: Home, first:
     assert 0 < prediction["probability"] <= 1
 
 
+def _servers_of(home: Home) -> list[int]:
+    """Process ids of the temporary Prefect servers started from this home."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            environment = process.environ()
+            if "DISTILLERY_TEMPORARY_SERVER" in environment and environment.get(
+                "PREFECT_HOME"
+            ) == str(home.folder / "prefect"):
+                found.append(process.pid)
+    return found
+
+
 def test_killed_in_a_training_and_run_again(home: Home, first: Outcome, tmp_path: Path) -> None:
     """Finished steps are not repeated, and no MLflow run stays RUNNING."""
     fresh = Home(folder=tmp_path)
@@ -176,7 +204,9 @@ def test_killed_in_a_training_and_run_again(home: Home, first: Outcome, tmp_path
             break
     process.wait()
     assert fresh.runs_left_running() > 0
+    assert _servers_of(fresh), "its temporary server is an orphan now"
     again = fresh.compress()
+    assert not _servers_of(fresh)
     assert again.code == 0
     assert "fine-tune-teacher" not in again.trained()
     assert fresh.runs_left_running() == 0
