@@ -9,6 +9,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+import distillery.architectures  # noqa: F401  makes them known to the Auto classes
 from distillery import storage
 from distillery.nouns import Artifact, Checkpoint
 from distillery.teachers.base import LoadedModel

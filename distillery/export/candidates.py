@@ -11,6 +11,7 @@ from pathlib import Path
 
 from transformers import AutoConfig
 
+import distillery.architectures  # noqa: F401  makes them known to the Auto classes
 from distillery import storage
 from distillery.export import fusion, int8_dynamic, parity, pytorch_to_onnx
 from distillery.nouns import Candidate, Checkpoint, Parity

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 
+import distillery.architectures  # noqa: F401  makes them known to the Auto classes
+
 # 14 is what onnxruntime.transformers' attention patterns were written against: from 17 on layer
 # norm and from 20 on GELU are exported as one operator, which some of its patterns do not follow.
 _OPSET = 14

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification
 
+import distillery.architectures  # noqa: F401  makes them known to the Auto classes
 from distillery.runtimes.base import Encoded, Engine
 
 

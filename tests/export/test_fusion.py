@@ -45,6 +45,13 @@ EXPECTED = {
         "EmbedLayerNormalization": 1,
         "SkipLayerNormalization": 4,
     },
+    # the mean reads every token
+    "pooled_encoder": {
+        "Attention": 2,
+        "BiasGelu": 2,
+        "EmbedLayerNormalization": 1,
+        "SkipLayerNormalization": 4,
+    },
 }
 
 

@@ -46,7 +46,7 @@ def test_asks_for_token_types_only_where_they_matter(architecture: str, made: Ma
     session = onnxruntime.InferenceSession(made(architecture) / "traced.onnx")
     inputs = {node.name: node.type for node in session.get_inputs()}
     expected = {"input_ids": "tensor(int64)", "attention_mask": "tensor(int64)"}
-    if architecture in ("bert", "electra"):
+    if architecture in ("bert", "electra", "pooled_encoder"):
         expected["token_type_ids"] = "tensor(int64)"
     assert inputs == expected
     assert [node.name for node in session.get_outputs()] == ["logits"]

@@ -19,11 +19,13 @@ from transformers import (
     RobertaConfig,
 )
 
+from distillery.architectures.pooled_encoder import PooledEncoderConfig
+
 LABELS = ("no", "yes", "perhaps", "never", "ever")
 LAYERS = 2
 HEADS = 4
 HIDDEN_SIZE = 32
-ARCHITECTURES = ("bert", "roberta", "electra", "distilbert")
+ARCHITECTURES = ("bert", "roberta", "electra", "distilbert", "pooled_encoder")
 
 _WORDS = [*"abcdefgh", "move", "my", "money", "to", "the", "bank", "now", "please", "weather"]
 VOCABULARY = {
@@ -71,6 +73,10 @@ def config(architecture: str, *, dropout: float = 0.1) -> PretrainedConfig:
             return BertConfig(**body)
         case "roberta":
             return RobertaConfig(**body, type_vocab_size=1, bos_token_id=2, eos_token_id=3)
+        case "pooled_encoder":
+            return PooledEncoderConfig(
+                encoder=BertConfig(**body), num_labels=len(LABELS), initializer_range=0.3
+            )
         case "electra":
             return ElectraConfig(**body, embedding_size=16)
     raise ValueError(architecture)
