@@ -1,15 +1,25 @@
-"""What every distillation loss is."""
+"""What every distillation loss is.
+
+Shapes: B batch, S sequence, H hidden, A heads, D width of a head, L layers, C classes, V
+vocabulary.
+"""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from distillery.nouns import Noun
+from distillery.nouns import Architecture, Noun
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
+
+Signal = Literal["logits", "hidden_states", "attention"]
+"""What a loss can ask of a forward pass; logits are always there."""
+
+UNLABELLED = -100
+"""The label of a row that has none."""
 
 
 class Training(Noun):
@@ -33,18 +43,54 @@ class Training(Noun):
 
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
-    """What one forward pass gave. B batch, C classes."""
+    """What one forward pass gave, of a student or of whatever teaches it."""
 
-    logits: "Tensor"  # (B, C)
+    logits: "Tensor"  # (B, C); of a language model (B, S, V)
+    hidden_states: tuple["Tensor", ...] = ()  # L + 1 of (B, S, H): the embeddings first
+    queries: tuple["Tensor", ...] = ()  # L of (B, A, S, D), as are keys and values
+    keys: tuple["Tensor", ...] = ()
+    values: tuple["Tensor", ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One step's outputs, and what a loss must know beside them."""
+
+    student: Outputs
+    teacher: Outputs | None  # never carries gradients
+    labels: "Tensor"  # (B,), UNLABELLED where there is none; of a language model (B, S)
+    mask: "Tensor | None" = None  # (B, S) bool, True where there is a token; None for images
+    progress: float = 1.0  # share of the stage's steps that are done, for schedules
+    projections: "nn.Module | None" = None  # what ``Objective.projections`` made, being trained
 
 
 class Objective(Noun, ABC):
     """A loss, and the training that minimizes it."""
 
-    needs_teacher: ClassVar[bool]
+    needs: ClassVar[frozenset[Signal]]
+    """What it asks of the teacher, and of the student too. Empty: it needs no teacher."""
+
+    selects_by: ClassVar[Literal["accuracy", "loss"]] = "accuracy"
+    """How the best epoch is told: by validation accuracy, or, where the loss leaves the
+    classification head untrained, by its own value on the validation rows."""
 
     training: Training = Training()
+    rows: Literal["train", "augmented"] = Field(
+        default="train",
+        title="Rows",
+        description="The training rows alone, or with what the recipe's augmentation adds.",
+    )
+
+    def check(self, student: Architecture | None, teacher: Architecture) -> None:  # noqa: B027
+        """Raises ``ValueError`` with the mend where these two cannot be compared.
+
+        ``student`` is None where it has no transformer layers.
+        """
+
+    def projections(self, student: Architecture, teacher: Architecture) -> "nn.Module | None":
+        """What has to be learned beside the student to compare the two, such as W_h."""
+        return None
 
     @abstractmethod
-    def loss(self, *, student: Outputs, teacher: Outputs | None, labels: "Tensor") -> "Tensor":
-        """A scalar to minimize. ``labels`` is (B,); ``teacher`` never carries gradients."""
+    def loss(self, batch: Batch) -> "Tensor":
+        """A scalar to minimize: a mean over the batch's rows, padded positions left out."""

@@ -2,19 +2,24 @@
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from distillery.objectives.base import Objective, Outputs
+from distillery.objectives.base import UNLABELLED, Batch, Objective, Signal
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 class HardLabels(Objective):
-    """CE(s, y), averaged over the batch."""
+    """CE(s, y), averaged over the rows that have a label."""
 
-    needs_teacher: ClassVar[bool] = False
+    needs: ClassVar[frozenset[Signal]] = frozenset()
 
     objective: Literal["hard_labels"] = "hard_labels"
 
-    def loss(self, *, student: Outputs, teacher: Outputs | None, labels: "Tensor") -> "Tensor":
-        """Never looks at ``teacher``."""
-        return -student.logits.log_softmax(-1).gather(-1, labels[:, None]).mean()
+    def loss(self, batch: Batch) -> "Tensor":
+        """Never looks at the teacher. Zero where no row has a label."""
+        from torch.nn.functional import cross_entropy
+
+        total = cross_entropy(
+            batch.student.logits, batch.labels, ignore_index=UNLABELLED, reduction="sum"
+        )
+        return total / (batch.labels != UNLABELLED).sum().clamp(min=1)
