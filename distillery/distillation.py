@@ -1,135 +1,192 @@
-"""The trainings of a run: the teacher, and students from its signal or, as controls, without."""
+"""The task trainings of a run: the teacher, and students from its signal or, as controls, without."""
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from transformers import set_seed
 
-from distillery import checkpoints, preparation, signals
-from distillery.encoding import Row, encode
-from distillery.nouns import Checkpoint, Dataset, Epoch, Role, SoftLabels
-from distillery.objectives.base import Objective
+from distillery import checkpoints, preparation
+from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
+from distillery.objectives.base import UNLABELLED, Objective
+from distillery.preparation import Text
+from distillery.signals import soft_labels as cache
+from distillery.signals.teaching import CachedTeaching, LiveTeaching
+from distillery.stages import Curriculum, Lesson, OnEpoch, Split, through
 from distillery.students.base import Student
-from distillery.teachers.base import LoadedModel, TeacherSource
-from distillery.training import train
-
-OnEpoch = Callable[[Epoch], None]
+from distillery.teachers.base import LoadedModel, TeacherSource, architecture_of
+from distillery.training import Trained
 
 
 def fine_tune(
-    teacher: TeacherSource, dataset: Dataset, *, seed: int, work: Path, on_epoch: OnEpoch
+    teacher: TeacherSource, dataset: Dataset, *, name: str, seed: int, work: Path, on_epoch: OnEpoch
 ) -> Checkpoint:
     """The teacher: trained where its source says so, else taken as it is."""
     texts, _ = preparation.read(dataset, "train")
-    singles = [part for text in texts for part in ((text,) if isinstance(text, str) else text)]
     set_seed(seed)
-    loaded = teacher.build(texts=singles, label_names=dataset.label_names)
-    stages = (teacher.fine_tuning,) if teacher.fine_tuning else ()
-    return _through_stages(
+    loaded = teacher.build(texts=preparation.singles(texts), label_names=dataset.label_names)
+    trained = through(
         loaded,
-        stages=stages,
-        dataset=dataset,
-        name="teacher",
-        role="teacher",
-        max_length=teacher.max_length,
-        parent=None,
-        soft_labels=None,
+        (teacher.fine_tuning,) if teacher.fine_tuning else (),
+        _Labelled(dataset=dataset, max_length=teacher.max_length),
         seed=seed,
         work=work,
         on_epoch=on_epoch,
+    )
+    return _kept(
+        loaded,
+        trained,
+        label_names=dataset.label_names,
+        name=name,
+        role="teacher",
+        max_length=teacher.max_length,
+        parent_digest=None,
+        seed=seed,
+        work=work,
     )
 
 
 def distill(
     student: Student,
-    teacher: Checkpoint,
-    soft_labels: SoftLabels | None,
+    teacher: Teacher,
+    soft_labels: Sequence[SoftLabels],
     dataset: Dataset,
+    corpus: Corpus | None,
     *,
+    start: Checkpoint | None,
     role: Literal["student", "control"],
     seed: int,
     work: Path,
     on_epoch: OnEpoch,
 ) -> Checkpoint:
-    """A student, through its task stages. A control needs no soft labels."""
+    """A student, through its task stages. A control needs no soft labels.
+
+    It is made from the first of several teachers; ``start`` is what general distillation has
+    taught it before. ``soft_labels`` cover the data set's training rows, and the corpus' where a
+    stage asks for them.
+    """
     set_seed(seed)
-    return _through_stages(
-        student.build(checkpoints.load(teacher)),
-        stages=student.task,
-        dataset=dataset,
-        name=student.name,
-        role=role,
-        max_length=teacher.max_length,
-        parent=teacher,
-        soft_labels=soft_labels,
+    first = teacher.members[0]
+    texts, _ = preparation.read(dataset, "train")
+    more = preparation.read_corpus(corpus) if corpus else []
+    loaded = student.build(
+        checkpoints.load(first),
+        texts=preparation.singles([*texts, *more]),
+        is_pair=dataset.is_pair,
+    )
+    if start is not None:
+        checkpoints.take_over_encoder(loaded, checkpoints.load(start))
+    max_length = max(member.max_length for member in teacher.members)
+    trained = through(
+        loaded,
+        student.task,
+        _Taught(
+            dataset=dataset,
+            max_length=max_length,
+            corpus=corpus,
+            teacher=teacher,
+            soft_labels=tuple(soft_labels),
+            student=student,
+        ),
         seed=seed,
         work=work,
         on_epoch=on_epoch,
     )
+    return _kept(
+        student.finished(loaded),
+        trained,
+        label_names=dataset.label_names,
+        name=student.name,
+        role=role,
+        max_length=max_length,
+        parent_digest=(start or first).digest,
+        seed=seed,
+        work=work,
+    )
 
 
-def _through_stages(
+@dataclass(frozen=True, kw_only=True)
+class _Labelled(Curriculum):
+    """A data set's own rows, and no teacher."""
+
+    dataset: Dataset
+    max_length: int
+
+    def training(self, stage: Objective) -> Split:
+        texts, labels = preparation.read(self.dataset, "train")
+        return Split(texts=texts, labels=labels)
+
+    def validation(self) -> Split:
+        texts, labels = preparation.read(self.dataset, "validation")
+        return Split(texts=texts, labels=labels)
+
+    def lesson(self, stage: Objective, texts: Sequence[Text]) -> Lesson:
+        raise ValueError(f"{type(stage).__name__} needs a teacher's signal")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Taught(_Labelled):
+    """Those and, where a stage asks for them, the corpus'; taught from the cache where it can be."""
+
+    corpus: Corpus | None
+    teacher: Teacher
+    soft_labels: tuple[SoftLabels, ...]
+    student: Student
+
+    def training(self, stage: Objective) -> Split:
+        rows = super().training(stage)
+        if stage.rows == "train":
+            return rows
+        assert self.corpus is not None, "checked with the recipe"
+        more = preparation.read_corpus(self.corpus)
+        return Split(texts=[*rows.texts, *more], labels=[*rows.labels, *[UNLABELLED] * len(more)])
+
+    def lesson(self, stage: Objective, texts: Sequence[Text]) -> Lesson:
+        if stage.needs == {"logits"}:
+            return Lesson(
+                teaching=CachedTeaching(self.teacher.weights, self.teacher.mean),
+                logits=list(cache.of_all(self.soft_labels, self.teacher, texts)),
+            )
+        teacher = checkpoints.load(self.teacher.members[0])
+        theirs = architecture_of(teacher.model.config)
+        own = self.student.architecture(theirs)
+        assert own is not None, "checked before the run: it has layers to compare"
+        return Lesson(
+            teaching=LiveTeaching(teacher, stage.needs),
+            tokenizer=teacher.tokenizer,
+            projections=stage.projections(own, theirs),
+        )
+
+
+def _kept(
     loaded: LoadedModel,
+    trained: Sequence[Trained],
     *,
-    stages: Sequence[Objective],
-    dataset: Dataset,
+    label_names: tuple[str, ...],
     name: str,
-    role: Role,
+    role: Literal["teacher", "student", "control"],
     max_length: int,
-    parent: Checkpoint | None,
-    soft_labels: SoftLabels | None,
+    parent_digest: str | None,
     seed: int,
     work: Path,
-    on_epoch: OnEpoch,
 ) -> Checkpoint:
-    history: list[Epoch] = []
-    seconds = best_epoch = 0.0
-    validation_rows = _rows(loaded, dataset, "validation", max_length)
-    train_rows = _rows(loaded, dataset, "train", max_length)
-    for number, stage in enumerate(stages):
-        rows = train_rows
-        if stage.needs_teacher:
-            if parent is None or soft_labels is None:
-                raise ValueError(f"{name}: {type(stage).__name__} needs a teacher's signal")
-            texts, _ = preparation.read(dataset, "train")
-            logits = signals.cached_logits(soft_labels, parent, texts)
-            rows = [
-                {**row, "teacher_logits": logit}
-                for row, logit in zip(train_rows, logits, strict=True)
-            ]
-        trained = train(
-            loaded,
-            objective=stage,
-            train_rows=rows,
-            validation_rows=validation_rows,
-            seed=seed,
-            work=work / f"stage-{number}",
-            on_epoch=on_epoch,
-        )
-        best_epoch = len(history) + trained.best_epoch
-        history.extend(trained.history)
-        seconds += trained.seconds
+    """Saved; what the trainings left behind to resume from is removed."""
     artifact = checkpoints.save(loaded)
     shutil.rmtree(work, ignore_errors=True)
+    before = sum(len(one.history) for one in trained[:-1])
     return Checkpoint(
         name=name,
         role=role,
         artifact=artifact,
         seed=seed,
         parameters=checkpoints.parameters(loaded),
-        label_names=dataset.label_names,
+        label_names=label_names,
         max_length=max_length,
-        parent_digest=parent.digest if parent else None,
-        history=tuple(history),
-        best_epoch=best_epoch,
-        training_seconds=seconds,
+        parent_digest=parent_digest,
+        history=tuple(epoch for one in trained for epoch in one.history),
+        best_epoch=before + trained[-1].best_epoch if trained else 0.0,
+        training_seconds=sum(one.seconds for one in trained),
         tracking_run_id=None,
     )
-
-
-def _rows(loaded: LoadedModel, dataset: Dataset, split: str, max_length: int) -> list[Row]:
-    texts, labels = preparation.read(dataset, split)
-    encoded = encode(loaded.tokenizer, texts, max_length)
-    return [{**row, "labels": label} for row, label in zip(encoded, labels, strict=True)]

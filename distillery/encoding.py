@@ -6,9 +6,14 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerFast
 
+from distillery.objectives.base import UNLABELLED
 from distillery.preparation import Text
 
 Row = dict[str, Any]
+"""A student's ``input_ids`` and so on, ``labels``, and what starts with ``teacher_``: the teacher's
+own encoding where it differs, and its ``logits`` where they are known."""
+
+TEACHERS = "teacher_"
 
 _SEQUENCES = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -24,24 +29,58 @@ def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Text], max_length
     return [{name: encoded[name][i] for name in names} for i in range(len(texts))]
 
 
-class Collator:
-    """Pads to the longest row of the batch; keeps labels and teacher logits beside it."""
+_MASKED_SHARE = 0.15
 
-    def __init__(self, pad_token_id: int) -> None:
-        self._pads = {"input_ids": pad_token_id, "attention_mask": 0, "token_type_ids": 0}
+
+class Collator:
+    """Pads to the longest row of the batch."""
+
+    def __init__(self, pad_token_id: int, teacher_pad_token_id: int = 0) -> None:
+        self._pads = {"attention_mask": 0, "token_type_ids": 0}
+        self._pad_ids = {"": pad_token_id, TEACHERS: teacher_pad_token_id}
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
-        """Sequences (B, S), labels (B,), teacher_logits (B, C)."""
-        length = max(len(row["input_ids"]) for row in rows)
+        """Sequences (B, S), labels (B,), teacher_logits (B, K, C)."""
         batch = {}
-        for name in _SEQUENCES:
-            if name in rows[0]:
-                pad = self._pads[name]
-                batch[name] = torch.tensor(
-                    [row[name] + [pad] * (length - len(row[name])) for row in rows]
-                )
+        for whose, pad_token_id in self._pad_ids.items():
+            for name in _SEQUENCES:
+                key = whose + name
+                if key in rows[0]:
+                    pad = self._pads.get(name, pad_token_id)
+                    length = max(len(row[key]) for row in rows)
+                    batch[key] = torch.tensor(
+                        [row[key] + [pad] * (length - len(row[key])) for row in rows]
+                    )
         if "labels" in rows[0]:
             batch["labels"] = torch.tensor([row["labels"] for row in rows])
         if "teacher_logits" in rows[0]:
             batch["teacher_logits"] = torch.stack([row["teacher_logits"] for row in rows])
+        return batch
+
+
+class MaskingCollator(Collator):
+    """Hides tokens to be guessed (Devlin et al. 2019, §3.1), others in every epoch.
+
+    15 % of the tokens that are not special are chosen; of these 80 % become ``[MASK]``, 10 % a
+    random token, and 10 % stay. Labels (B, S) are the chosen tokens, −100 elsewhere. It draws
+    from torch's random state, which a resumed training gets back.
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
+        super().__init__(tokenizer.pad_token_id)
+        self._special = torch.tensor(sorted(tokenizer.all_special_ids))
+        self._mask = tokenizer.mask_token_id
+        self._size = len(tokenizer)
+
+    def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
+        """As ``Collator``, but for labels (B, S)."""
+        batch = super().__call__(rows)
+        ids = batch["input_ids"]
+        chosen = torch.rand(ids.shape) < _MASKED_SHARE
+        chosen &= ~torch.isin(ids, self._special)
+        batch["labels"] = torch.where(chosen, ids, UNLABELLED)
+        fate = torch.rand(ids.shape)
+        ids = torch.where(chosen & (fate < 0.8), self._mask, ids)
+        anything = torch.randint(self._size, ids.shape)
+        batch["input_ids"] = torch.where(chosen & (fate >= 0.9), anything, ids)
         return batch

@@ -91,7 +91,9 @@ class Epoch(Noun):
     epoch: float
     train_loss: float
     validation_loss: float
-    validation_accuracy: float
+    validation_accuracy: float | None = Field(
+        description="None where the loss leaves the classification head untrained."
+    )
 
 
 Role = Literal["teacher", "student", "control", "champion"]
@@ -125,13 +127,73 @@ class Checkpoint(Noun):
         """Content and what the content does not hold."""
         return [self.digest, self.name, self.role, self.max_length, self.label_names]
 
+    @property
+    def members(self) -> "tuple[Checkpoint, ...]":
+        """Itself: a single teacher is an ensemble of one."""
+        return (self,)
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Of the only member."""
+        return (1.0,)
+
+    @property
+    def mean(self) -> Literal["probabilities", "logits"]:
+        """All the same for one."""
+        return "logits"
+
+
+class Ensemble(Noun):
+    """Several teachers that answer as one."""
+
+    members: tuple[Checkpoint, ...] = Field(min_length=2)
+    weights: tuple[float, ...] = Field(description="One a member, summing to 1.")
+    mean: Literal["probabilities", "logits"]
+
+    @property
+    def digest(self) -> str:
+        """Of the members and how they are averaged."""
+        return digests.of_json(self.identity)
+
+    @property
+    def identity(self) -> object:
+        """Members, weights and mean."""
+        return [[member.identity for member in self.members], self.weights, self.mean]
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """In the members' common order."""
+        return self.members[0].label_names
+
+
+Teacher = Checkpoint | Ensemble
+
+
+class Corpus(Noun):
+    """Texts without labels, as a Parquet file: ``text`` and, for pairs, ``text_pair``."""
+
+    artifact: Artifact
+    rows: int
+    is_pair: bool
+    origin: str = Field(description="Where they came from, in words.")
+
+    @property
+    def digest(self) -> str:
+        """The content's digest."""
+        return self.artifact.digest
+
+    @property
+    def identity(self) -> object:
+        """Content alone."""
+        return self.artifact.digest
+
 
 class SoftLabels(Noun):
-    """A teacher's logits over a data set, found by the content of the texts."""
+    """A teacher's logits over texts, found by their content."""
 
     artifact: Artifact
     teacher_digest: str
-    dataset_digest: str
+    texts_digest: str = Field(description="Of the data set or corpus that holds them.")
     rows: int
     classes: int
 
@@ -311,7 +373,7 @@ class Findings(Noun):
     target: str
     gates: dict[str, float | str | None] = Field(description="The recipe's gates, as given.")
     dataset: Dataset
-    teacher: Checkpoint
+    teachers: tuple[Checkpoint, ...] = Field(description="One, or the members of an ensemble.")
     students: tuple[Checkpoint, ...] = Field(description="One a student and seed.")
     controls: tuple[Checkpoint, ...]
     candidates: tuple[Candidate, ...]

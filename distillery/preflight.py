@@ -6,7 +6,7 @@ from distillery import preparation, storage, tracking
 from distillery.errors import UserError
 from distillery.nouns import Noun
 from distillery.preparation import Splits
-from distillery.recipe import Recipe
+from distillery.recipe import AnyStudent, Recipe
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -37,15 +37,20 @@ def check(recipe: Recipe) -> Plan:
     root = storage.ready()
     tracking_uri = tracking.connect()
     splits = preparation.load(recipe.data)
-    recipe.teacher.check(splits.label_names)
-    teacher = recipe.teacher.architecture()
-    if teacher.max_tokens is not None and recipe.teacher.max_length > teacher.max_tokens:
-        raise UserError(
-            f"teacher.max_length {recipe.teacher.max_length} is more than the "
-            f"{teacher.max_tokens} tokens this teacher can read; lower it"
-        )
+    for name, source in recipe.teachers.items():
+        source.check(splits.label_names)
+        tokens = source.architecture().max_tokens
+        if tokens is not None and source.max_length > tokens:
+            raise UserError(
+                f"{name}: max_length {source.max_length} is more than the {tokens} tokens this "
+                "teacher can read; lower it"
+            )
     for student in recipe.students:
-        student.check(teacher)
+        _check_student(recipe, student)
+    for augmentation in recipe.augmentation:
+        augmentation.check(is_pair=recipe.data.text_pair is not None)
+    if recipe.general_distillation is not None:
+        recipe.general_distillation.text.check(is_pair=False)
     if recipe.gates.size_bytes_max is not None:
         _check_size_gate(recipe, recipe.gates.size_bytes_max, labels=len(splits.label_names))
     per_student = 2 if recipe.control else 1
@@ -56,7 +61,7 @@ def check(recipe: Recipe) -> Plan:
         rows=_rows(splits),
         labels=len(splits.label_names),
         leaked_rows_removed=splits.leaked_rows_removed,
-        trainings=(recipe.teacher.fine_tuning is not None)
+        trainings=sum(one.fine_tuning is not None for one in recipe.teachers.values())
         + len(recipe.students) * len(recipe.seeds) * per_student,
     )
 
@@ -66,12 +71,41 @@ def parameters(recipe: Recipe, *, labels: int) -> dict[str, int]:
 
     Apart from ``check``, since building models costs two seconds that a cached run has no use for.
     """
-    config = recipe.teacher.config()
-    config.num_labels = labels
-    return {
-        "teacher": _weights(config),
-        **{student.name: _weights(student.config(config)) for student in recipe.students},
-    }
+    found = {}
+    configs = [source.config() for source in recipe.teachers.values()]
+    for name, config in zip(recipe.teachers, configs, strict=True):
+        config.num_labels = labels
+        found[name] = _weights(config)
+    for student in recipe.students:
+        own = student.config(configs[0], is_pair=recipe.data.text_pair is not None)
+        found[student.name] = _weights(own)
+    return found
+
+
+def _check_student(recipe: Recipe, student: AnyStudent) -> None:
+    """It can be made from the first teacher, and each of its losses can compare the two."""
+    teacher = next(iter(recipe.teachers.values())).architecture()
+    student.check(teacher)
+    own = student.architecture(teacher)
+    for number, stage in enumerate(student.task):
+        where = f"student '{student.name}', task {number} ({stage.objective})"
+        if stage.needs <= {"logits"}:
+            continue
+        if len(recipe.teachers) > 1:
+            raise UserError(
+                f"{where}: an ensemble gives logits alone, and this loss compares "
+                f"{' and '.join(sorted(stage.needs - {'logits'}))}; use soft_targets, or a single "
+                "teacher"
+            )
+        if own is None:
+            raise UserError(
+                f"{where}: this student has no transformer layers to compare; use soft_targets or "
+                "logit_mse"
+            )
+        try:
+            stage.check(own, teacher)
+        except ValueError as error:
+            raise UserError(f"{where}: {error}") from error
 
 
 def _rows(splits: Splits) -> dict[str, int]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from distillery import storage
 from distillery.errors import UserError
-from distillery.nouns import Dataset, Split
+from distillery.nouns import Corpus, Dataset, Split
 from distillery.recipe import Data
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def load(data: Data) -> Splits:
     column or split, a non-text column, an empty split, a label only in validation or test, and a
     label with a single row.
     """
-    source = _load_source(data)
+    source = load_source(data)
     if data.train_split not in source:
         raise UserError(
             f"data: no split '{data.train_split}' in '{data.source}'; "
@@ -150,13 +150,46 @@ def read(dataset: Dataset, split: str) -> tuple[list[Text], list[int]]:
     import pyarrow.parquet
 
     table = pyarrow.parquet.read_table(storage.fetch(dataset.artifact) / f"{split}.parquet")
-    texts: list[Text] = table["text"].to_pylist()
-    if dataset.is_pair:
-        texts = list(zip(texts, table["text_pair"].to_pylist(), strict=True))  # type: ignore[arg-type]
-    return texts, table["label"].to_pylist()
+    return _texts(table, is_pair=dataset.is_pair), table["label"].to_pylist()
 
 
-def _load_source(data: Data) -> "Mapping[str, datasets.Dataset]":
+def store_corpus(texts: Sequence[Text], *, is_pair: bool, origin: str) -> Corpus:
+    """Write texts without labels as a Parquet file."""
+    import pyarrow
+    import pyarrow.parquet
+
+    columns: dict[str, list[str]] = {
+        "text": [text if isinstance(text, str) else text[0] for text in texts]
+    }
+    if is_pair:
+        columns["text_pair"] = [text[1] for text in texts]
+    with storage.new_folder() as folder:
+        pyarrow.parquet.write_table(pyarrow.table(columns), folder / "corpus.parquet")
+        artifact = storage.put(folder, "corpus")
+    return Corpus(artifact=artifact, rows=len(texts), is_pair=is_pair, origin=origin)
+
+
+def read_corpus(corpus: Corpus) -> list[Text]:
+    """The texts of a stored corpus."""
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(storage.fetch(corpus.artifact) / "corpus.parquet")
+    return _texts(table, is_pair=corpus.is_pair)
+
+
+def singles(texts: Iterable[Text]) -> list[str]:
+    """Pairs taken apart: the strings that a vocabulary is made for."""
+    return [part for text in texts for part in ((text,) if isinstance(text, str) else text)]
+
+
+def _texts(table: "pyarrow.Table", *, is_pair: bool) -> list[Text]:
+    firsts: list[str] = table["text"].to_pylist()
+    if not is_pair:
+        return list(firsts)
+    return list(zip(firsts, table["text_pair"].to_pylist(), strict=True))
+
+
+def load_source(data: Data) -> "Mapping[str, datasets.Dataset]":
     import datasets
 
     datasets.disable_progress_bars()
@@ -342,12 +375,12 @@ def _split_off(rows: Rows, fraction: float, *, seed: int) -> tuple[Rows, Rows]:
 
 
 def _without_leaks(train: Rows, held_out: Sequence[Rows]) -> tuple[Rows, int]:
-    seen = {_folded(text) for rows in held_out for text in rows.texts}
-    keep = [i for i, text in enumerate(train.texts) if _folded(text) not in seen]
+    seen = {normalized(text) for rows in held_out for text in rows.texts}
+    keep = [i for i, text in enumerate(train.texts) if normalized(text) not in seen]
     return train.take(keep), len(train) - len(keep)
 
 
-def _folded(text: Text) -> tuple[str, ...]:
+def normalized(text: Text) -> tuple[str, ...]:
     """Case and white space do not make two texts different."""
     parts = (text,) if isinstance(text, str) else text
     return tuple(" ".join(part.casefold().split()) for part in parts)

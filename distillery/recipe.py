@@ -4,19 +4,57 @@ Its schema makes the form in the Prefect UI. Building one touches nothing: no fi
 no environment. Importing this module loads neither torch nor transformers.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from distillery.nouns import Noun, Precision, Scenario
+from distillery.augmentation.masked_words import MaskedWords
+from distillery.augmentation.tang_rules import TangRules
+from distillery.augmentation.unlabelled import Unlabelled
+from distillery.objectives.base import Training
+from distillery.nouns import Checkpoint, Ensemble, Noun, Precision, Scenario, Teacher
+from distillery.students.bilstm import BiLstm
 from distillery.students.from_layers import FromLayers
 from distillery.teachers.classifier import Classifier
 from distillery.teachers.from_scratch import FromScratch
 from distillery.teachers.pretrained import Pretrained
 
-# one line lists each way to come by a teacher, and each student
+# one line lists each way to come by a teacher, each student, and each way to make more text
 AnyTeacher = Annotated[Pretrained | FromScratch | Classifier, Field(discriminator="kind")]
-AnyStudent = FromLayers
+AnyStudent = Annotated[FromLayers | BiLstm, Field(discriminator="kind")]
+AnyAugmentation = Annotated[MaskedWords | TangRules | Unlabelled, Field(discriminator="kind")]
+
+
+class TeacherEnsemble(Noun):
+    """Several teachers, of other seeds, architectures or tokenizers, that answer as one."""
+
+    kind: Literal["ensemble"] = "ensemble"
+    members: tuple[AnyTeacher, ...] = Field(
+        min_length=2,
+        max_length=50,
+        title="Members",
+        description="Each is trained with a seed of its own. Students start from the first.",
+    )
+    mean: Literal["probabilities", "logits"] = Field(
+        default="probabilities", title="Mean", description="Of what, softened by the temperature."
+    )
+    weights: tuple[float, ...] | None = Field(
+        default=None, title="Weights", description="One a member; equal if left out."
+    )
+
+    @model_validator(mode="after")
+    def _weights_fit(self) -> "TeacherEnsemble":
+        if self.weights is None:
+            return self
+        if len(self.weights) != len(self.members):
+            raise ValueError(
+                f"weights gives {len(self.weights)} numbers for {len(self.members)} members; "
+                "give one each"
+            )
+        if any(weight <= 0 for weight in self.weights):
+            raise ValueError("a weight of 0 or less; leave that member out")
+        return self
 
 
 class Data(Noun):
@@ -48,6 +86,18 @@ class Data(Noun):
     )
     validation_fraction: float = Field(default=0.1, gt=0, lt=0.5, title="Validation share")
     test_fraction: float = Field(default=0.2, gt=0, lt=0.5, title="Test share")
+
+
+class GeneralDistillation(Noun):
+    """What students with general stages learn from before their task."""
+
+    text: Unlabelled = Field(title="Text without labels")
+    head: Training = Field(
+        default=Training(),
+        title="Head",
+        description="How a language model's head is trained, where a stage predicts tokens and "
+        "the teacher's checkpoint has none.",
+    )
 
 
 class Export(Noun):
@@ -118,7 +168,18 @@ class Recipe(Noun):
         description="The name in the registry; the recipe's own name if left out.",
     )
     data: Data = Field(title="Data")
-    teacher: AnyTeacher = Field(title="Teacher")
+    teacher: Annotated[
+        Pretrained | FromScratch | Classifier | TeacherEnsemble, Field(discriminator="kind")
+    ] = Field(title="Teacher")
+    augmentation: tuple[AnyAugmentation, ...] = Field(
+        default=(),
+        max_length=20,
+        title="Augmentation",
+        description="More text for stages with 'rows: augmented', labelled by the teacher.",
+    )
+    general_distillation: GeneralDistillation | None = Field(
+        default=None, title="General distillation"
+    )
     students: tuple[AnyStudent, ...] = Field(min_length=1, max_length=50, title="Students")
     control: bool = Field(
         default=True,
@@ -140,6 +201,31 @@ class Recipe(Noun):
     gates: Gates = Field(default=Gates(), title="Gates")
 
     @property
+    def teachers(self) -> dict[str, AnyTeacher]:
+        """By name: the single one, or the members of the ensemble."""
+        if not isinstance(self.teacher, TeacherEnsemble):
+            return {"teacher": self.teacher}
+        return {f"teacher-{i}": one for i, one in enumerate(self.teacher.members, start=1)}
+
+    def as_one(self, teachers: Sequence[Checkpoint]) -> Teacher:
+        """The trained teachers as the one that students learn from."""
+        if not isinstance(self.teacher, TeacherEnsemble):
+            return teachers[0]
+        weights = self.teacher.weights or (1.0,) * len(teachers)
+        return Ensemble(
+            members=tuple(teachers),
+            weights=tuple(weight / sum(weights) for weight in weights),
+            mean=self.teacher.mean,
+        )
+
+    @property
+    def pretrained(self) -> Pretrained:
+        """Whom general distillation learns from."""
+        source = next(iter(self.teachers.values()))
+        assert isinstance(source, Pretrained), "checked with the recipe"
+        return source
+
+    @property
     def registered_model(self) -> str:
         """The model's name in the registry."""
         return self.model or self.name
@@ -150,8 +236,26 @@ class Recipe(Noun):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise ValueError(f"two students are named '{twice[0]}'; give each its own name")
-        if "teacher" in names:
-            raise ValueError("a student may not be named 'teacher'")
+        taken = [name for name in names if name == "teacher" or name.startswith("teacher-")]
+        if taken:
+            raise ValueError(f"a student may not be named '{taken[0]}'; that is a teacher's name")
+        augmented = [student.name for student in self.students if student.augments]
+        if augmented and not self.augmentation:
+            raise ValueError(
+                f"student '{augmented[0]}' trains on augmented rows, but the recipe has no "
+                "augmentation; add one, or set rows: train"
+            )
+        general = [student.name for student in self.students if student.general]
+        if general and self.general_distillation is None:
+            raise ValueError(
+                f"student '{general[0]}' has general stages, but the recipe has no "
+                "general_distillation; name its text there"
+            )
+        if general and not isinstance(next(iter(self.teachers.values())), Pretrained):
+            raise ValueError(
+                f"student '{general[0]}' has general stages, which need a teacher of kind "
+                "pretrained: they learn from it before it is fine-tuned"
+            )
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("a seed stands twice in seeds")
         return self

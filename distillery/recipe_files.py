@@ -146,6 +146,15 @@ def _in_words(problem: Any, values: dict[str, Any]) -> str:
         return f"unknown key '{key}'; {hint}"
     if problem["type"] == "missing":
         return f"'{key}' is missing; add it"
+    if problem["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        tag = problem["ctx"]["discriminator"].strip("'")
+        tags = _known_tags(location)
+        given = problem["input"].get(tag) if isinstance(problem["input"], dict) else None
+        if given is None:
+            return f"'{key}.{tag}' is missing; choose one of {', '.join(tags)}"
+        nearest = difflib.get_close_matches(str(given), tags, n=1, cutoff=0.5)
+        hint = f"did you mean '{nearest[0]}'?" if nearest else f"choose one of {', '.join(tags)}"
+        return f"'{key}.{tag}': no '{given}'; {hint}"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     given = problem.get("input")
@@ -168,7 +177,17 @@ def _without_tags(location: Sequence[str | int], values: Any) -> list[str | int]
 
 
 def _known_keys(location: Sequence[str | int]) -> list[str]:
-    """The keys allowed at a place of the recipe, walked in its JSON schema."""
+    """The keys allowed at a place of the recipe."""
+    return sorted(_schema_at(location).get("properties", {}))
+
+
+def _known_tags(location: Sequence[str | int]) -> list[str]:
+    """The kinds that a place of the recipe can be of."""
+    return sorted(_schema_at(location).get("discriminator", {}).get("mapping", {}))
+
+
+def _schema_at(location: Sequence[str | int]) -> dict[str, Any]:
+    """A place of the recipe, walked in its JSON schema."""
     schema = TypeAdapter(Recipe).json_schema()
     place: Any = schema
     for part in location:
@@ -181,11 +200,16 @@ def _known_keys(location: Sequence[str | int]) -> list[str]:
             place = {"$ref": tagged[part]}
         else:
             place = place.get("properties", {}).get(part, {})
-    place = _resolved(schema, place)
-    return sorted(place.get("properties", {}))
+    return _resolved(schema, place)
 
 
 def _resolved(schema: dict[str, Any], place: dict[str, Any]) -> dict[str, Any]:
-    while "$ref" in place:
-        place = schema["$defs"][place["$ref"].rsplit("/", 1)[-1]]
-    return place
+    while True:
+        if "$ref" in place:
+            place = schema["$defs"][place["$ref"].rsplit("/", 1)[-1]]
+            continue
+        # of a number or an object, of an object or nothing: only the object has keys
+        branches = [branch for branch in place.get("anyOf", ()) if "$ref" in branch]
+        if len(branches) != 1:
+            return place
+        place = branches[0]

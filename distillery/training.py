@@ -24,13 +24,17 @@ from transformers import (
     TrainingArguments,
 )
 
-from distillery.encoding import Collator, Row
+from distillery.encoding import TEACHERS, Collator, Row
 from distillery.nouns import Epoch
-from distillery.objectives.base import Objective, Outputs
+from distillery.objectives.base import Batch, Objective
 from distillery.objectives.hard_labels import HardLabels
+from distillery.signals.forward import Forward
+from distillery.signals.teaching import Teaching
 from distillery.teachers.base import LoadedModel
 
 log = logging.getLogger(__name__)
+
+_PROJECTIONS = "distillation_projections"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,17 +50,20 @@ def train(
     loaded: LoadedModel,
     *,
     objective: Objective,
+    teaching: Teaching | None,
+    projections: torch.nn.Module | None,
     train_rows: Sequence[Row],
     validation_rows: Sequence[Row],
+    collator: Collator,
     seed: int,
     work: Path,
     on_epoch: Callable[[Epoch], None],
 ) -> Trained:
-    """Train to the best validation accuracy.
+    """Train to the best validation accuracy, or loss where the objective says so.
 
     Every epoch is saved under ``work``; a training killed there goes on from its last whole epoch
-    (weights, optimizer, schedule and random states), as if nothing had happened. Rows carry
-    ``labels`` and, where the objective needs a teacher, ``teacher_logits``.
+    (weights, projections, optimizer, schedule and random states), as if nothing had happened.
+    Rows carry ``labels`` and what ``teaching`` reads.
     """
     started = time.monotonic()
     settings = objective.training
@@ -74,8 +81,8 @@ def train(
         logging_strategy="epoch",
         save_total_limit=2,
         load_best_model_at_end=True,
-        metric_for_best_model="accuracy",
-        greater_is_better=True,
+        metric_for_best_model=objective.selects_by,
+        greater_is_better=objective.selects_by == "accuracy",
         remove_unused_columns=False,
         label_names=["labels"],
         seed=seed,
@@ -84,14 +91,19 @@ def train(
         dataloader_pin_memory=torch.cuda.is_available(),
         disable_tqdm=not sys.stderr.isatty(),
     )
+    if projections is not None:
+        # a part of the model while it trains: the optimizer, checkpoints and processes see it
+        loaded.model.add_module(_PROJECTIONS, projections)
     trainer = _ObjectiveTrainer(
         objective=objective,
+        teaching=teaching,
+        projections=projections,
         model=loaded.model,
         args=arguments,
         train_dataset=train_rows,
         eval_dataset=validation_rows,
-        data_collator=Collator(loaded.tokenizer.pad_token_id),
-        compute_metrics=_accuracy,
+        data_collator=collator,
+        compute_metrics=_accuracy if objective.selects_by == "accuracy" else None,
         callbacks=[
             EarlyStoppingCallback(early_stopping_patience=settings.patience_epochs),
             _EpochReporter(on_epoch),
@@ -107,20 +119,38 @@ def train(
     with contextlib.redirect_stdout(sys.stderr):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     loaded.model.cpu().eval()  # type: ignore[no-untyped-call]
+    if projections is not None:
+        delattr(loaded.model, _PROJECTIONS)
     history = _history(trainer.state)
-    best = max(history, key=lambda epoch: (epoch.validation_accuracy, -epoch.epoch))
+    best = max(history, key=_goodness)
     return Trained(
         history=history, best_epoch=best.epoch, seconds=round(time.monotonic() - started, 2)
     )
 
 
+def _goodness(epoch: Epoch) -> tuple[float, float]:
+    """What the best epoch has most of; of equal ones the first."""
+    accuracy = epoch.validation_accuracy
+    return (-epoch.validation_loss if accuracy is None else accuracy), -epoch.epoch
+
+
 class _ObjectiveTrainer(Trainer):
     """Trainer's documented seam: another loss. Nothing else is overridden."""
 
-    def __init__(self, *, objective: Objective, **arguments: Any) -> None:
+    def __init__(
+        self,
+        *,
+        objective: Objective,
+        teaching: Teaching | None,
+        projections: torch.nn.Module | None,
+        **arguments: Any,
+    ) -> None:
         super().__init__(**arguments)
         self._objective = objective
-        self._validation = HardLabels()
+        self._validation = objective if objective.selects_by == "loss" else HardLabels()
+        self._teaching = teaching
+        self._projections = projections
+        self._forward = Forward(arguments["model"], objective.needs)
         # our losses are means over the batch; Trainer must not divide again when it accumulates
         self.model_accepts_loss_kwargs = False
 
@@ -131,20 +161,34 @@ class _ObjectiveTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """The objective while training; plain cross-entropy on validation."""
-        inputs = dict(inputs)
-        labels = inputs.pop("labels")
-        teacher_logits = inputs.pop("teacher_logits", None)
-        outputs = model(**inputs)
+        """The objective while training; on validation plain cross-entropy, where it selects."""
+        own = {name: value for name, value in inputs.items() if not name.startswith(TEACHERS)}
+        theirs = {
+            name.removeprefix(TEACHERS): value
+            for name, value in inputs.items()
+            if name.startswith(TEACHERS)
+        }
+        labels = own.pop("labels")
         objective = self._objective if model.training else self._validation
-        if teacher_logits is not None and teacher_logits.requires_grad:
-            raise RuntimeError("the teacher's logits carry gradients")
+        student = self._forward(model, own)
+        teacher = None
+        if objective.needs:
+            assert self._teaching is not None, "an objective that needs a teacher comes with one"
+            teacher = self._teaching.outputs(own, theirs)
+            if teacher.logits.requires_grad:
+                raise RuntimeError("the teacher's logits carry gradients")
+        mask = own.get("attention_mask")
         loss = objective.loss(
-            student=Outputs(logits=outputs.logits),
-            teacher=None if teacher_logits is None else Outputs(logits=teacher_logits),
-            labels=labels,
+            Batch(
+                student=student,
+                teacher=teacher,
+                labels=labels,
+                mask=None if mask is None else mask.bool(),
+                progress=self.state.global_step / max(1, self.state.max_steps),
+                projections=self._projections,
+            )
         )
-        return (loss, {"logits": outputs.logits}) if return_outputs else loss
+        return (loss, {"logits": student.logits}) if return_outputs else loss
 
 
 class _EpochReporter(TrainerCallback):
@@ -158,12 +202,14 @@ class _EpochReporter(TrainerCallback):
     ) -> None:
         epoch = _history(state)[-1]
         log.info(
-            "epoch %g of %g: train loss %.4f, validation loss %.4f, validation accuracy %.4f",
+            "epoch %g of %g: train loss %.4f, validation loss %.4f%s",
             epoch.epoch,
             args.num_train_epochs,
             epoch.train_loss,
             epoch.validation_loss,
-            epoch.validation_accuracy,
+            ""
+            if epoch.validation_accuracy is None
+            else f", validation accuracy {epoch.validation_accuracy:.4f}",
         )
         self._on_epoch(epoch)
 
@@ -189,7 +235,7 @@ def _history(state: TrainerState) -> tuple[Epoch, ...]:
             epoch=round(entry["epoch"], 4),
             train_loss=train_loss[round(entry["epoch"], 4)],
             validation_loss=entry["eval_loss"],
-            validation_accuracy=entry["eval_accuracy"],
+            validation_accuracy=entry.get("eval_accuracy"),
         )
         for entry in state.log_history
         if "eval_loss" in entry

@@ -11,26 +11,30 @@ from prefect.client.schemas.objects import FlowRun
 from distillery import digests, recipe_files, tracking
 from distillery.benchmarking.fingerprint import fingerprint
 from distillery.evaluation import gain
-from distillery.nouns import Checkpoint, Findings
+from distillery.nouns import Checkpoint, Dataset, Findings
 from distillery.provenance import code_version
 from distillery.recipe import Recipe
 from distillery.registration import Origin
 from distillery.verdict import judge
+from tasks.augment_dataset import augment_dataset
 from tasks.benchmark_candidates import benchmark_candidates
 from tasks.check_recipe import check_recipe
 from tasks.compute_soft_labels import compute_soft_labels
+from tasks.distill_general import distill_general
 from tasks.distill_student import distill_student
 from tasks.evaluate_candidate import evaluate_candidate
 from tasks.export_fp32 import export_fp32
 from tasks.fetch_champion import fetch_champion
 from tasks.fine_tune_teacher import fine_tune_teacher
 from tasks.package_pytorch import package_pytorch
+from tasks.prepare_corpus import prepare_corpus
 from tasks.prepare_dataset import prepare_dataset
 from tasks.promote_winner import promote_winner
 from tasks.publish_report import publish_report
 from tasks.quantize_int8 import quantize_int8
 from tasks.register_versions import register_versions
 from tasks.train_control import train_control
+from tasks.train_language_model import train_language_model
 
 
 def close_failed(flow: Any, flow_run: FlowRun, state: State) -> None:
@@ -68,18 +72,36 @@ def compress(recipe: Recipe) -> Findings:
     run.params(recipe.model_dump(mode="json", exclude={"description"}))
 
     dataset = prepare_dataset(recipe.data, recipe.name)
-    teacher = fine_tune_teacher(recipe.teacher, dataset, recipe.seeds[0])
-    soft_labels = compute_soft_labels(teacher, dataset)
+    teachers = [
+        fine_tune_teacher(source, dataset, name, recipe.seeds[0] + i)
+        for i, (name, source) in enumerate(recipe.teachers.items())
+    ]
+    teacher = recipe.as_one(teachers)
+    corpus = (
+        augment_dataset(recipe.augmentation, dataset, teachers[0], recipe.seeds[0])
+        if recipe.augmentation
+        else None
+    )
+    of_dataset = [compute_soft_labels(one, dataset) for one in teachers]
+    of_corpus = [compute_soft_labels(one, corpus) for one in teachers if corpus]
+    starts = distilled_generally(recipe, dataset)
 
     students, controls, gains = [], [], []
     references = [package_pytorch(teacher, dataset)]
-    checkpoints = [teacher]
+    checkpoints = list(teachers)
     for student in recipe.students:
-        distilled = [
-            distill_student(student, teacher, soft_labels, dataset, seed) for seed in recipe.seeds
-        ]
+        start = starts.get(student.name)
+        more = corpus if student.augments else None
+        soft_labels = [*of_dataset, *(of_corpus if student.augments else [])]
+        distilled = []
+        for seed in recipe.seeds:
+            learned, known = teacher, soft_labels
+            for _ in range(student.generations - 1):
+                learned = distill_student(student, learned, known, dataset, more, start, seed)
+                known = [compute_soft_labels(learned, texts) for texts in (dataset, more) if texts]
+            distilled.append(distill_student(student, learned, known, dataset, more, start, seed))
         trained = [
-            train_control(student.as_control(), teacher, dataset, seed)
+            train_control(student.as_control(), teacher, dataset, more, start, seed)
             for seed in recipe.seeds
             if recipe.control
         ]
@@ -147,7 +169,7 @@ def compress(recipe: Recipe) -> Findings:
         target=measurements[0].target,
         gates=recipe.gates.model_dump(),
         dataset=dataset,
-        teacher=teacher,
+        teachers=tuple(teachers),
         students=tuple(students),
         controls=tuple(controls),
         candidates=tuple(candidates),
@@ -162,6 +184,27 @@ def compress(recipe: Recipe) -> Findings:
     return findings
 
 
+def distilled_generally(recipe: Recipe, dataset: Dataset) -> dict[str, Checkpoint]:
+    """Each student that has general stages, by name, after them."""
+    students = [student for student in recipe.students if student.general]
+    general = recipe.general_distillation
+    if general is None:
+        return {}
+    source, seed = recipe.pretrained, recipe.seeds[0]
+    text = prepare_corpus(general.text, seed)
+    language_model = (
+        train_language_model(source, text, general.head, seed)
+        if any(stage.predicts == "tokens" for student in students for stage in student.general)
+        else None
+    )
+    return {
+        student.name: distill_general(
+            student.before_its_task(), source, language_model, text, dataset, seed
+        )
+        for student in students
+    }
+
+
 def best_validation_accuracy(checkpoint: Checkpoint) -> float:
     """What seeds are chosen by; the test split stays unseen."""
-    return max((epoch.validation_accuracy for epoch in checkpoint.history), default=0.0)
+    return max((epoch.validation_accuracy or 0.0 for epoch in checkpoint.history), default=0.0)

@@ -1,15 +1,21 @@
-"""The teacher's outputs over the training texts, once for all students."""
+"""The teacher's outputs over texts, once for all students."""
 
-from distillery.nouns import Checkpoint, Dataset, SoftLabels
+from distillery import preparation
+from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels
 from tasks.step import cached_step, recorded
 
 
 @cached_step
-def compute_soft_labels(teacher: Checkpoint, dataset: Dataset) -> SoftLabels:
-    """Logits, found by the content of the texts."""
-    from distillery import signals  # loads torch
+def compute_soft_labels(teacher: Checkpoint, texts: Dataset | Corpus) -> SoftLabels:
+    """Logits over the training rows, or over a corpus, found by the content of the texts."""
+    from distillery.signals import soft_labels as cache  # loads torch
 
-    with recorded("soft-labels") as run:
-        soft_labels = signals.compute(teacher, dataset)
+    with recorded(f"soft-labels {teacher.name} {texts.digest[:8]}") as run:
+        rows = (
+            preparation.read_corpus(texts)
+            if isinstance(texts, Corpus)
+            else preparation.read(texts, "train")[0]
+        )
+        soft_labels = cache.compute(teacher, rows, texts.digest)
         run.metrics({"rows": soft_labels.rows, "classes": soft_labels.classes})
         return soft_labels

@@ -1,6 +1,8 @@
 """Distil one student with one seed."""
 
-from distillery.nouns import Checkpoint, Dataset, SoftLabels
+from collections.abc import Sequence
+
+from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
 from distillery.recipe import AnyStudent
 from tasks.step import cached_step, recorded, work_folder
 
@@ -8,9 +10,11 @@ from tasks.step import cached_step, recorded, work_folder
 @cached_step
 def distill_student(
     student: AnyStudent,
-    teacher: Checkpoint,
-    soft_labels: SoftLabels,
+    teacher: Teacher,
+    soft_labels: Sequence[SoftLabels],
     dataset: Dataset,
+    corpus: Corpus | None,
+    start: Checkpoint | None,
     seed: int,
 ) -> Checkpoint:
     """The student as a checkpoint."""
@@ -23,6 +27,8 @@ def distill_student(
             teacher,
             soft_labels,
             dataset,
+            corpus,
+            start=start,
             role="student",
             seed=seed,
             work=work_folder(),

@@ -1,15 +1,23 @@
 """Train the control of one student with one seed."""
 
-from distillery.nouns import Checkpoint, Dataset
+from distillery.nouns import Checkpoint, Corpus, Dataset, Teacher
 from distillery.recipe import AnyStudent
 from tasks.step import cached_step, recorded, work_folder
 
 
 @cached_step
 def train_control(
-    control: AnyStudent, teacher: Checkpoint, dataset: Dataset, seed: int
+    control: AnyStudent,
+    teacher: Teacher,
+    dataset: Dataset,
+    corpus: Corpus | None,
+    start: Checkpoint | None,
+    seed: int,
 ) -> Checkpoint:
-    """``control``: the student ``as_control()``. The same start, hard labels only."""
+    """``control``: the student ``as_control()``. The same start, hard labels only.
+
+    It trains on no row of the corpus, which has no labels; its vocabulary is the student's.
+    """
     from distillery import distillation  # loads Trainer
 
     with recorded(f"{control.name} seed {seed}") as run:
@@ -17,8 +25,10 @@ def train_control(
         checkpoint = distillation.distill(
             control,
             teacher,
-            None,
+            (),
             dataset,
+            corpus,
+            start=start,
             role="control",
             seed=seed,
             work=work_folder(),

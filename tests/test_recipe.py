@@ -18,7 +18,7 @@ def _values(**changes: Any) -> dict[str, Any]:
         "name": "tiny",
         "data": {"source": "./rows.csv"},
         "teacher": {"kind": "from_scratch"},
-        "students": [{"name": "one-layer", "layers": [0]}],
+        "students": [{"name": "one-layer", "kind": "from_layers", "layers": [0]}],
     } | changes
 
 
@@ -74,24 +74,25 @@ def test_it_is_frozen() -> None:
     ("changes", "message"),
     [
         (
-            {"students": [{"name": "a", "layers": [0]}, {"name": "a", "layers": [1]}]},
+            {"students": [{"name": "a", "kind": "from_layers", "layers": [0]}, {"name": "a", "kind": "from_layers", "layers": [1]}]},
             "two students are named 'a'; give each its own name",
         ),
         (
-            {"students": [{"name": "teacher", "layers": [0]}]},
+            {"students": [{"name": "teacher", "kind": "from_layers", "layers": [0]}]},
             "a student may not be named 'teacher'",
         ),
         ({"seeds": [1, 2, 1]}, "a seed stands twice in seeds"),
         ({"students": []}, "at least 1 item"),
         ({"name": "With Spaces"}, "should match pattern"),
         ({"name": "../elsewhere"}, "should match pattern"),
-        ({"students": [{"name": "a b", "layers": [0]}]}, "should match pattern"),
+        ({"students": [{"name": "a b", "kind": "from_layers", "layers": [0]}]}, "should match pattern"),
         ({"teacher": {"kind": "from_scratch", "hidden_size": 30, "heads": 4}}, "no multiple of"),
         (
             {
                 "students": [
                     {
                         "name": "a",
+                        "kind": "from_layers",
                         "layers": [0],
                         "task": [{"objective": "soft_targets", "weight_kd": 0}],
                     }

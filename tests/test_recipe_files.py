@@ -160,8 +160,11 @@ def test_a_value_out_of_bounds_names_its_key(
 
 def test_a_missing_key(tmp_path: Path) -> None:
     assert "'data.source' is missing; add it" in _refusal(tmp_path, data={"label": "intent"})
-    line = _refusal(tmp_path, students=[{"name": "one-layer"}])
+    line = _refusal(tmp_path, students=[{"name": "one-layer", "kind": "from_layers"}])
     assert "'students.0.layers' is missing; add it" in line
+    line = _refusal(tmp_path, students=[{"name": "one-layer", "layers": [0]}])
+    assert "'students.0.kind' is missing; choose one of " in line
+    assert "from_layers" in line
 
 
 def test_a_misspelt_key_that_was_needed_is_told_as_misspelt(tmp_path: Path) -> None:
@@ -171,11 +174,10 @@ def test_a_misspelt_key_that_was_needed_is_told_as_misspelt(tmp_path: Path) -> N
 
 def test_an_unknown_kind_names_the_choices(tmp_path: Path) -> None:
     line = _refusal(tmp_path, teacher={"kind": "huge"})
-    assert "'teacher': " in line
-    assert all(kind in line for kind in ("'pretrained'", "'from_scratch'", "'classifier'"))
-    line = _refusal(tmp_path, ["students.0.task.0.objective=soft"])
-    assert "'students.0.task.0': " in line
-    assert all(kind in line for kind in ("'soft_targets'", "'hard_labels'"))
+    assert "'teacher.kind': no 'huge'; choose one of " in line
+    assert all(kind in line for kind in ("pretrained", "from_scratch", "classifier"))
+    line = _refusal(tmp_path, ["students.0.task.0.objective=soft_target"])
+    assert "'students.0.task.0.objective': no 'soft_target'; did you mean 'soft_targets'?" in line
 
 
 def test_several_mistakes_are_counted(tmp_path: Path) -> None:
@@ -184,7 +186,7 @@ def test_several_mistakes_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_rule_of_the_whole_recipe_keeps_its_words(tmp_path: Path) -> None:
-    twice = [{"name": "a", "layers": [0]}, {"name": "a", "layers": [1]}]
+    twice = [{"name": "a", "kind": "from_layers", "layers": [0]}, {"name": "a", "kind": "from_layers", "layers": [1]}]
     assert _refusal(tmp_path, students=twice).endswith(
         ": two students are named 'a'; give each its own name"
     )

@@ -54,7 +54,8 @@ _SCRIPT = textwrap.dedent(
     teacher = FromScratch.model_validate_json(sys.argv[1])
     dataset = Dataset.model_validate_json(sys.argv[2])
     work = storage.work(sys.argv[3])
-    checkpoint = distillation.fine_tune(teacher, dataset, seed=3, work=work, on_epoch=on_epoch)
+    checkpoint = distillation.fine_tune(
+        teacher, dataset, name="teacher", seed=3, work=work, on_epoch=on_epoch)
     print(seen)
     print(checkpoint.model_dump_json())
     """
@@ -103,7 +104,9 @@ def test_a_torn_checkpoint_is_not_resumed_from(
     torn.mkdir(parents=True)
     (torn / "model.safetensors").write_bytes(b"half")
     seen: list[Epoch] = []
-    checkpoint = distillation.fine_tune(_TEACHER, dataset, seed=3, work=work, on_epoch=seen.append)
+    checkpoint = distillation.fine_tune(
+        _TEACHER, dataset, name="teacher", seed=3, work=work, on_epoch=seen.append
+    )
     assert len(seen) == 4
     assert checkpoint.history[-1].validation_accuracy > 0.9, "three words tell the labels apart"
     assert (

@@ -4,4 +4,7 @@ Importing this package makes them known to Transformers' Auto classes, so that t
 loaded, exported and run like any other.
 """
 
+from distillery.architectures import bilstm as bilstm
+from distillery.architectures import early_exits as early_exits
+from distillery.architectures import peers as peers
 from distillery.architectures import pooled_encoder as pooled_encoder

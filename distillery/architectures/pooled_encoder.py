@@ -21,6 +21,7 @@ from transformers.modeling_outputs import SequenceClassifierOutput
 # what others read of a classifier's configuration and stands in its encoder's
 _OF_THE_ENCODER = {
     "hidden_size",
+    "intermediate_size",
     "max_position_embeddings",
     "num_attention_heads",
     "num_hidden_layers",

@@ -46,13 +46,15 @@ def fuse(
     tests/export/test_fusion.py holds the counts for each. Its mask format (a length per row)
     requires padding on the right, which is how ``TextEncoder`` pads.
 
+    A model of another kind has 0 ``layers`` (and ``heads``); its constants are folded all the same.
+
     Raises ``FusionError`` where not every layer's attention was fused.
     """
     fused = optimizer.optimize_model(
         str(onnx_path),
         model_type="bert",
         num_heads=heads,
-        hidden_size=hidden_size,
+        hidden_size=hidden_size if heads else 0,  # it asks for both or neither
         optimization_options=FusionOptions("bert"),
         opt_level=1,  # constant folding; 2 and more write what suits this CPU alone
     )
@@ -63,10 +65,11 @@ def fuse(
             f"(all fused operators: {counts or 'none'}); the graph must come from eager attention "
             "and the tracing exporter"
         )
-    if _keep_first_token(fused.model.graph):
+    if layers and _keep_first_token(fused.model.graph):
         counts[FIRST_ONLY] = 1
     _save(fused.model, out_path)
-    log.info("fused %s", ", ".join(f"{count} {name}" for name, count in sorted(counts.items())))
+    kinds = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    log.info("fused %s", kinds or "nothing")
     return counts
 
 

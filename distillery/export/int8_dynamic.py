@@ -56,7 +56,13 @@ def quantize(onnx_path: Path, out_path: Path, *, cpu_flags: Sequence[str]) -> No
         model,
         out_path,
         # EmbedLayerNormalization and Gather: on a small student the tables are most of the file
-        op_types_to_quantize=["MatMul", "Attention", "EmbedLayerNormalization", "Gather"],
+        op_types_to_quantize=[
+            "MatMul",
+            "Attention",
+            "LSTM",
+            "EmbedLayerNormalization",
+            "Gather",
+        ],
         per_channel=True,
         reduce_range=needs_reduced_range(cpu_flags),
         weight_type=QuantType.QInt8,

@@ -72,6 +72,8 @@ def export(checkpoint_folder: Path, onnx_path: Path) -> None:
         # checks of shapes that hold for every input, and the look-up of the mask's own rows
         warnings.filterwarnings("ignore", message="Converting a tensor to a Python boolean")
         warnings.filterwarnings("ignore", message="Exporting aten::index operator")
+        # not so here: the first state is made in the graph, as large as the batch
+        warnings.filterwarnings("ignore", message="Exporting a model to ONNX with a batch_size")
         torch.onnx.export(
             wrapper,
             tuple(example[name] for name in names),

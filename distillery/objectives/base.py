@@ -4,6 +4,7 @@ Shapes: B batch, S sequence, H hidden, A heads, D width of a head, L layers, C c
 vocabulary.
 """
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -50,6 +51,21 @@ class Outputs:
     queries: tuple["Tensor", ...] = ()  # L of (B, A, S, D), as are keys and values
     keys: tuple["Tensor", ...] = ()
     values: tuple["Tensor", ...] = ()
+    exits: tuple["Tensor", ...] = ()  # of (B, C): a student's several heads, or its peers'
+    members: tuple["Tensor", ...] = ()  # K of (B, C): of teachers whose probabilities are averaged
+    weights: tuple[float, ...] = ()  # K, summing to 1
+
+    def log_probabilities(self, temperature: float) -> "Tensor":
+        """log softmax(logits / T), (B, C); for several teachers, of their softened mean."""
+        if not self.members:
+            return (self.logits / temperature).log_softmax(-1)
+        import torch
+
+        softened = [
+            (logits / temperature).log_softmax(-1) + math.log(weight)
+            for logits, weight in zip(self.members, self.weights, strict=True)
+        ]
+        return torch.stack(softened).logsumexp(0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +90,9 @@ class Objective(Noun, ABC):
     """How the best epoch is told: by validation accuracy, or, where the loss leaves the
     classification head untrained, by its own value on the validation rows."""
 
+    predicts: ClassVar[Literal["labels", "tokens"]] = "labels"
+    """What the logits are of: a classifier's labels, or a language model's tokens."""
+
     training: Training = Training()
     rows: Literal["train", "augmented"] = Field(
         default="train",
@@ -81,7 +100,7 @@ class Objective(Noun, ABC):
         description="The training rows alone, or with what the recipe's augmentation adds.",
     )
 
-    def check(self, student: Architecture | None, teacher: Architecture) -> None:  # noqa: B027
+    def check(self, student: Architecture | None, teacher: Architecture) -> None:
         """Raises ``ValueError`` with the mend where these two cannot be compared.
 
         ``student`` is None where it has no transformer layers.

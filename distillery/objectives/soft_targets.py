@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from distillery.objectives.base import Objective, Outputs
+from distillery.objectives.base import Batch, Objective, Signal
+from distillery.objectives.logits import labelled_cross_entropy, scaled_divergence
+from distillery.objectives.temperature import Temperature, at
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -13,15 +15,14 @@ if TYPE_CHECKING:
 class SoftTargets(Objective):
     """weight_ce · CE(s, y) + weight_kd · T² · KL(softmax(t/T) ‖ softmax(s/T))."""
 
-    needs_teacher: ClassVar[bool] = True
+    needs: ClassVar[frozenset[Signal]] = frozenset({"logits"})
 
     objective: Literal["soft_targets"] = "soft_targets"
-    temperature: float = Field(
+    temperature: Temperature = Field(
         default=2.0,
-        gt=0,
-        le=1000,
         title="Temperature",
-        description="Softens both distributions; 1 leaves them as they are.",
+        description="Softens both distributions; 1 leaves them as they are. A start and an end "
+        "make it move over the stage.",
     )
     weight_kd: float = Field(
         default=1.0, ge=0, le=1000, title="Weight of KD", description="Of the soft targets."
@@ -36,18 +37,14 @@ class SoftTargets(Objective):
             raise ValueError("weight_kd is 0: nothing would be distilled; use hard_labels instead")
         return self
 
-    def loss(self, *, student: Outputs, teacher: Outputs | None, labels: "Tensor") -> "Tensor":
-        """Summed over classes, averaged over the batch (``batchmean``), scaled by T².
-
-        Without T² the gradient shrinks with 1/T²; with a mean over classes too, by 1/C.
-        """
-        if teacher is None:
+    def loss(self, batch: Batch) -> "Tensor":
+        """KL over all rows, CE over those that have a label."""
+        if batch.teacher is None:
             raise ValueError("soft targets need a teacher's logits")
-        soft_student = (student.logits / self.temperature).log_softmax(-1)  # (B, C)
-        soft_teacher = (teacher.logits.detach() / self.temperature).log_softmax(-1)
-        divergence = (soft_teacher.exp() * (soft_teacher - soft_student)).sum(-1).mean()
-        loss = self.weight_kd * self.temperature**2 * divergence
+        temperature = at(self.temperature, batch.progress)
+        loss = self.weight_kd * scaled_divergence(batch.student, batch.teacher, temperature)
         if self.weight_ce:
-            log_probabilities = student.logits.log_softmax(-1)
-            loss = loss - self.weight_ce * log_probabilities.gather(-1, labels[:, None]).mean()
+            loss = loss + self.weight_ce * labelled_cross_entropy(
+                batch.student.logits, batch.labels
+            )
         return loss

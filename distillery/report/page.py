@@ -378,7 +378,7 @@ def _lineage(findings: Findings, subject: Candidate | None) -> list[Step]:
             digest=findings.dataset.digest,
             note=f"from {findings.dataset.source}",
         ),
-        _trained("Teacher", findings.teacher),
+        *(_trained("Teacher", teacher) for teacher in findings.teachers),
     ]
     if subject is None:
         return steps

@@ -123,10 +123,16 @@ def training_curves(findings: Findings) -> str | None:
     for checkpoint in curves:
         is_teacher = checkpoint.role == "teacher"
         colour = _TEACHER_LINE if is_teacher else colours[_student_name(checkpoint)]
-        epochs = [epoch.epoch for epoch in checkpoint.history]
+        # a stage that leaves the head untrained has a loss of its own, on another scale
+        told = [
+            (epoch.epoch, epoch.validation_loss, epoch.validation_accuracy)
+            for epoch in checkpoint.history
+            if epoch.validation_accuracy is not None
+        ]
+        epochs = [epoch for epoch, _, _ in told]
         for axes, values in (
-            (losses, [epoch.validation_loss for epoch in checkpoint.history]),
-            (accuracies, [epoch.validation_accuracy for epoch in checkpoint.history]),
+            (losses, [loss for _, loss, _ in told]),
+            (accuracies, [accuracy for _, _, accuracy in told]),
         ):
             axes.plot(
                 epochs,
@@ -153,7 +159,7 @@ def training_curves(findings: Findings) -> str | None:
         )
     _legend(figure, handles)
     best = ", ".join(
-        f"{c.name} (seed {c.seed}) {max(e.validation_accuracy for e in c.history):.1%}"
+        f"{c.name} (seed {c.seed}) {max(e.validation_accuracy or 0.0 for e in c.history):.1%}"
         for c in curves
     )
     return _svg(figure, name="training", told=f"Best validation accuracy by epoch: {best}.")
@@ -562,7 +568,7 @@ def _overlap(box: Bbox, taken: Sequence[Bbox], inside: Bbox) -> float:
 
 
 def _checkpoints(findings: Findings) -> list[Checkpoint]:
-    return [findings.teacher, *findings.students, *findings.controls]
+    return [*findings.teachers, *findings.students, *findings.controls]
 
 
 def _series(findings: Findings) -> dict[str, str]:

@@ -84,9 +84,11 @@ class TextEncoder:
 class Engine(ABC):
     """Runs one candidate. Tokenization and model are separate calls, so both can be timed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.card = Card.read(folder)
-        self.encode = TextEncoder(folder, self.card)
+    card: Card
+
+    @abstractmethod
+    def encode(self, texts: Sequence[Text]) -> Encoded:
+        """Tokenize; what comes out goes into ``logits``."""
 
     @abstractmethod
     def logits(self, encoded: Encoded) -> NDArray[np.float32]:

@@ -1,19 +1,21 @@
 """ONNX Runtime on CPU."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from distillery.runtimes.base import Encoded, Engine
+from distillery.runtimes.base import Card, Encoded, Engine, Text, TextEncoder
 
 
 class OnnxRuntimeCpu(Engine):
     """Intra-op threads set, inter-op 1; the graph is already optimized, so loading is quick."""
 
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
-        super().__init__(folder)
+        self.card = Card.read(folder)
+        self._encode = TextEncoder(folder, self.card)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads  # 0: one a core
         options.inter_op_num_threads = 1
@@ -25,6 +27,10 @@ class OnnxRuntimeCpu(Engine):
             str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
         self._inputs = [node.name for node in self._session.get_inputs()]
+
+    def encode(self, texts: Sequence[Text]) -> Encoded:
+        """Int64 arrays, each (B, S)."""
+        return self._encode(texts)
 
     def logits(self, encoded: Encoded) -> NDArray[np.float32]:
         """(B, C)."""

@@ -15,6 +15,11 @@ def open_engine(folder: Path, runtime: str, *, threads: int = 0) -> Engine:
         case "pytorch":
             from distillery.runtimes.pytorch_cpu import PyTorchCpu
 
-            return PyTorchCpu(folder, threads=threads)
+            if not (folder / "ensemble.json").is_file():
+                return PyTorchCpu(folder, threads=threads)
+            from distillery.runtimes.pytorch_ensemble import PyTorchEnsemble
+
+            members = sorted(folder.glob("member-*"), key=lambda one: int(one.name.split("-")[1]))
+            return PyTorchEnsemble(folder, [PyTorchCpu(one, threads=threads) for one in members])
         case _:
             raise ValueError(f"no runtime '{runtime}'; choose one of onnxruntime, pytorch")

@@ -1,6 +1,7 @@
 """PyTorch, eager, on CPU: the reference that every speed-up is counted from."""
 
 import inspect
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,15 @@ from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification
 
 import distillery.architectures  # noqa: F401  makes them known to the Auto classes
-from distillery.runtimes.base import Encoded, Engine
+from distillery.runtimes.base import Card, Encoded, Engine, Text, TextEncoder
 
 
 class PyTorchCpu(Engine):
     """A Transformers checkpoint with Transformers' own defaults (SDPA attention)."""
 
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
-        super().__init__(folder)
+        self.card = Card.read(folder)
+        self._encode = TextEncoder(folder, self.card)
         if threads:
             torch.set_num_threads(threads)
         self._model = AutoModelForSequenceClassification.from_pretrained(
@@ -26,6 +28,10 @@ class PyTorchCpu(Engine):
         self._inputs = [
             name for name in ("input_ids", "attention_mask", "token_type_ids") if name in takes
         ]
+
+    def encode(self, texts: Sequence[Text]) -> Encoded:
+        """Int64 arrays, each (B, S)."""
+        return self._encode(texts)
 
     @torch.inference_mode()
     def logits(self, encoded: Encoded) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ teacher with layers left out. DistilBERT drops pooler and token-type embeddings;
 here, since sentence pairs need the latter and a copied head needs the former.
 """
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Literal
 
@@ -12,7 +13,7 @@ from pydantic import Field
 
 from distillery.errors import UserError
 from distillery.nouns import Architecture
-from distillery.students.base import Student
+from distillery.students.base import Student, Vocabulary
 from distillery.teachers.base import LoadedModel, architecture_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class FromLayers(Student):
         title="Teacher layers",
         description="Which teacher layers to copy, from 0; [0, 5] makes a 2-layer student.",
     )
+    vocabulary: Vocabulary = "teacher"
 
     def check(self, teacher: Architecture) -> None:
         """Each chosen layer is there."""
@@ -38,18 +40,22 @@ class FromLayers(Student):
                 f"has {teacher.layers} layers, so choose from 0 to {teacher.layers - 1}"
             )
 
-    def config(self, teacher: "PretrainedConfig") -> "PretrainedConfig":
+    def architecture(self, teacher: Architecture) -> Architecture:
+        """The teacher's, with as many layers as were chosen."""
+        return teacher.model_copy(update={"layers": len(self.layers)})
+
+    def config(self, teacher: "PretrainedConfig", *, is_pair: bool) -> "PretrainedConfig":
         """The teacher's, with as many layers as were chosen."""
         self.check(architecture_of(teacher))
         config = deepcopy(teacher)
         config.num_hidden_layers = len(self.layers)
         return config
 
-    def build(self, teacher: LoadedModel) -> LoadedModel:
+    def build(self, teacher: LoadedModel, *, texts: Sequence[str], is_pair: bool) -> LoadedModel:
         """Copies every weight whose layer was chosen, renumbered."""
         from transformers import AutoModelForSequenceClassification
 
-        config = self.config(teacher.model.config)
+        config = self.config(teacher.model.config, is_pair=is_pair)
         student = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
         # 'bert.encoder.layer.5.attention…' → prefix 'bert.encoder.layer.'
         prefix = _layer_prefix(teacher.model.state_dict(), teacher.model.config.num_hidden_layers)
@@ -63,7 +69,12 @@ class FromLayers(Student):
                 if chosen == int(layer):
                     weights[f"{prefix}{position}.{rest}"] = weight
         student.load_state_dict(weights, strict=True)
-        return LoadedModel(model=student, tokenizer=teacher.tokenizer)
+        made = LoadedModel(model=student, tokenizer=teacher.tokenizer)
+        if self.vocabulary == "teacher":
+            return made
+        from distillery import vocabulary
+
+        return vocabulary.trim(made, texts)
 
 
 def _layer_prefix(names: "dict[str, object]", depth: int) -> str:

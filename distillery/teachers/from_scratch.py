@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from distillery import own_vocabulary
 from distillery.nouns import Architecture
 from distillery.objectives.base import Training
 from distillery.objectives.hard_labels import HardLabels
 from distillery.teachers.base import LoadedModel, TeacherSource
 
 if TYPE_CHECKING:
-    from transformers import BertConfig, PreTrainedTokenizerFast
-
-_SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    from transformers import BertConfig
 
 
 class FromScratch(TeacherSource):
@@ -71,49 +70,10 @@ class FromScratch(TeacherSource):
         """Random weights; a vocabulary learned from ``texts``."""
         from transformers import BertForSequenceClassification
 
-        tokenizer = self._tokenizer(texts)
+        tokenizer = own_vocabulary.learn(texts, self.vocabulary_size, self.max_length)
         config = self.config()
         config.vocab_size = len(tokenizer)
         config.num_labels = len(label_names)
         config.id2label = dict(enumerate(label_names))
         config.label2id = {name: i for i, name in enumerate(label_names)}
         return LoadedModel(model=BertForSequenceClassification(config), tokenizer=tokenizer)
-
-    def _tokenizer(self, texts: Sequence[str]) -> "PreTrainedTokenizerFast":
-        """Byte-pair encoding with BERT's normalization and special tokens.
-
-        Not WordPiece: its trainer numbers pieces in the order of a randomly seeded hash map, so
-        that no two processes agree, and a resumed training would read other words.
-        """
-        from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
-        from transformers import PreTrainedTokenizerFast
-
-        tokenizer = Tokenizer(models.BPE(unk_token="[UNK]"))  # noqa: S106
-        tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
-        tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-            [pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()]
-        )
-        tokenizer.train_from_iterator(
-            texts,
-            trainers.BpeTrainer(
-                vocab_size=self.vocabulary_size,
-                min_frequency=2,
-                special_tokens=_SPECIAL_TOKENS,
-                show_progress=False,
-            ),
-        )
-        tokenizer.post_processor = processors.TemplateProcessing(
-            single="[CLS] $A [SEP]",
-            pair="[CLS] $A [SEP] $B:1 [SEP]:1",
-            special_tokens=[(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")],
-        )
-        return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-            tokenizer_object=tokenizer,
-            model_max_length=self.max_length,
-            model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-            pad_token="[PAD]",  # noqa: S106
-            unk_token="[UNK]",  # noqa: S106
-            cls_token="[CLS]",  # noqa: S106
-            sep_token="[SEP]",  # noqa: S106
-            mask_token="[MASK]",  # noqa: S106
-        )

@@ -21,12 +21,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         if architecture not in folders:
             folder = tiny.save_checkpoint(tmp_path_factory.mktemp(architecture), architecture)
             pytorch_to_onnx.export(folder, folder / "traced.onnx")
+            shape = tiny.config(architecture)
             fusion.fuse(
                 folder / "traced.onnx",
                 folder / "fused.onnx",
-                heads=tiny.HEADS,
-                hidden_size=tiny.HIDDEN_SIZE,
-                layers=tiny.LAYERS,
+                heads=shape.num_attention_heads,
+                hidden_size=shape.hidden_size,
+                layers=shape.num_hidden_layers,
             )
             folders[architecture] = folder
         return folders[architecture]

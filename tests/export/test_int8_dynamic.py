@@ -20,7 +20,7 @@ def _tensors(path: Path) -> dict[str, onnx.TensorProto]:
     return {tensor.name: tensor for tensor in onnx.load(path).graph.initializer}
 
 
-@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES + tiny.RECURRENT)
 def test_every_matrix_and_table_is_int8(architecture: str, made: Made, tmp_path: Path) -> None:
     fused = made(architecture) / "fused.onnx"
     int8_dynamic.quantize(fused, tmp_path / "int8.onnx", cpu_flags=VNNI)
@@ -33,15 +33,15 @@ def test_every_matrix_and_table_is_int8(architecture: str, made: Made, tmp_path:
         tensor.name
         for tensor in found.values()
         if tensor.data_type == onnx.TensorProto.FLOAT
-        and len(tensor.dims) == 2
+        and len(tensor.dims) >= 2
         # a scale a row is no matrix
-        and min(tensor.dims) > 1
+        and sorted(tensor.dims)[-2] > 1
     ]
     assert large == []
     assert (tmp_path / "int8.onnx").stat().st_size < fused.stat().st_size
 
 
-@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES + tiny.RECURRENT)
 def test_answers_stay_near(architecture: str, made: Made, tmp_path: Path) -> None:
     fused = made(architecture) / "fused.onnx"
     int8_dynamic.quantize(fused, tmp_path / "int8.onnx", cpu_flags=VNNI)
@@ -56,22 +56,26 @@ def test_answers_stay_near(architecture: str, made: Made, tmp_path: Path) -> Non
     assert np.abs(expected - found).mean() < 0.1 * np.abs(expected).mean()
 
 
-def test_same_bytes_twice(made: Made, tmp_path: Path) -> None:
-    fused = made("bert") / "fused.onnx"
+@pytest.mark.parametrize("architecture", ["bert", *tiny.RECURRENT])
+def test_same_bytes_twice(architecture: str, made: Made, tmp_path: Path) -> None:
+    fused = made(architecture) / "fused.onnx"
     for name in ("first", "second"):
         int8_dynamic.quantize(fused, tmp_path / name, cpu_flags=VNNI)
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
 
 
+@pytest.mark.parametrize("architecture", ["bert", "bilstm"])
 @pytest.mark.parametrize(("cpu_flags", "largest"), [(VNNI, 127), (NO_VNNI, 64)])
 def test_seven_bits_where_products_saturate(
-    cpu_flags: tuple[str, ...], largest: int, made: Made, tmp_path: Path
+    cpu_flags: tuple[str, ...], largest: int, architecture: str, made: Made, tmp_path: Path
 ) -> None:
-    int8_dynamic.quantize(made("bert") / "fused.onnx", tmp_path / "int8.onnx", cpu_flags=cpu_flags)
+    fused = made(architecture) / "fused.onnx"
+    int8_dynamic.quantize(fused, tmp_path / "int8.onnx", cpu_flags=cpu_flags)
+    weights_at = {"MatMulInteger": (1,), "QAttention": (1,), "DynamicQuantizeLSTM": (1, 2)}
     multiplied = {
-        node.input[1]
+        node.input[place]
         for node in onnx.load(tmp_path / "int8.onnx").graph.node
-        if node.op_type in ("MatMulInteger", "QAttention")
+        for place in weights_at.get(node.op_type, ())
     }
     tensors = _tensors(tmp_path / "int8.onnx")
     weights = [onnx.numpy_helper.to_array(tensors[name]) for name in sorted(multiplied)]

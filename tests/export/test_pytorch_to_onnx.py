@@ -17,7 +17,7 @@ from .conftest import Made
 SHAPES = [(1, 1, 0), (1, 9, 0), (3, 20, 7), (2, 38, 30), (5, 3, 1)]
 
 
-@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES + tiny.RECURRENT)
 def test_equals_pytorch_in_every_shape(architecture: str, made: Made) -> None:
     folder = made(architecture)
     session = onnxruntime.InferenceSession(folder / "traced.onnx")
@@ -41,12 +41,12 @@ def test_equals_pytorch_in_every_shape(architecture: str, made: Made) -> None:
         np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
 
 
-@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES)
+@pytest.mark.parametrize("architecture", tiny.ARCHITECTURES + tiny.RECURRENT)
 def test_asks_for_token_types_only_where_they_matter(architecture: str, made: Made) -> None:
     session = onnxruntime.InferenceSession(made(architecture) / "traced.onnx")
     inputs = {node.name: node.type for node in session.get_inputs()}
     expected = {"input_ids": "tensor(int64)", "attention_mask": "tensor(int64)"}
-    if architecture in ("bert", "electra", "pooled_encoder"):
+    if architecture in ("bert", "electra", "pooled_encoder", "siamese_bilstm"):
         expected["token_type_ids"] = "tensor(int64)"
     assert inputs == expected
     assert [node.name for node in session.get_outputs()] == ["logits"]
@@ -67,16 +67,18 @@ def test_dropout_is_off(tmp_path: Path) -> None:
     np.testing.assert_allclose(first, expected.numpy(), atol=1e-4)
 
 
+@pytest.mark.parametrize("architecture", ["bert", *tiny.RECURRENT])
 def test_no_warning_reaches_the_user(
-    made: Made, tmp_path: Path, recwarn: pytest.WarningsRecorder
+    architecture: str, made: Made, tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
-    folder = made("bert")
+    folder = made(architecture)
     recwarn.clear()
     pytorch_to_onnx.export(folder, tmp_path / "traced.onnx")
     assert [str(warning.message) for warning in recwarn] == []
 
 
-def test_same_bytes_twice(made: Made, tmp_path: Path) -> None:
-    folder = made("bert")
+@pytest.mark.parametrize("architecture", ["bert", *tiny.RECURRENT])
+def test_same_bytes_twice(architecture: str, made: Made, tmp_path: Path) -> None:
+    folder = made(architecture)
     pytorch_to_onnx.export(folder, tmp_path / "traced.onnx")
     assert (tmp_path / "traced.onnx").read_bytes() == (folder / "traced.onnx").read_bytes()

@@ -19,6 +19,7 @@ from transformers import (
     RobertaConfig,
 )
 
+from distillery.architectures.bilstm import BiLstmConfig
 from distillery.architectures.pooled_encoder import PooledEncoderConfig
 
 LABELS = ("no", "yes", "perhaps", "never", "ever")
@@ -26,6 +27,7 @@ LAYERS = 2
 HEADS = 4
 HIDDEN_SIZE = 32
 ARCHITECTURES = ("bert", "roberta", "electra", "distilbert", "pooled_encoder")
+RECURRENT = ("bilstm", "siamese_bilstm")
 
 _WORDS = [*"abcdefgh", "move", "my", "money", "to", "the", "bank", "now", "please", "weather"]
 VOCABULARY = {
@@ -47,6 +49,16 @@ def config(architecture: str, *, dropout: float = 0.1) -> PretrainedConfig:
         "initializer_range": 0.3,
         "pad_token_id": 0,
     }
+    if architecture in RECURRENT:
+        return BiLstmConfig(
+            vocab_size=size,
+            embedding_size=24,
+            hidden_size=HIDDEN_SIZE,
+            fully_connected_size=20,
+            dropout=dropout,
+            siamese=architecture == "siamese_bilstm",
+            num_labels=len(LABELS),
+        )
     if architecture == "distilbert":
         return DistilBertConfig(
             dim=HIDDEN_SIZE,

@@ -115,7 +115,7 @@ def test_the_form_explains_and_bounds_its_fields(server: Server) -> None:
     definitions = _deployment(server)["parameter_openapi_schema"]["definitions"]
     temperature = definitions["SoftTargets"]["properties"]["temperature"]
     assert temperature["title"] == "Temperature"
-    assert temperature["exclusiveMinimum"] == 0
+    assert temperature["anyOf"][0]["exclusiveMinimum"] == 0
     assert temperature["description"]
     for name in ("Recipe", "Data", "Gates", "Training"):
         for field, schema in definitions[name]["properties"].items():

@@ -4,11 +4,13 @@ from math import log
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
-from distillery.objectives.base import Outputs
+from distillery.objectives.base import UNLABELLED, Batch, Outputs
 from distillery.objectives.hard_labels import HardLabels
 from distillery.objectives.soft_targets import SoftTargets
+from distillery.objectives.temperature import LinearTemperature
 
 
 def _loss(
@@ -16,11 +18,15 @@ def _loss(
     student: torch.Tensor,
     teacher: torch.Tensor,
     labels: torch.Tensor | None = None,
+    progress: float = 1.0,
 ) -> torch.Tensor:
     return objective.loss(
-        student=Outputs(logits=student),
-        teacher=Outputs(logits=teacher),
-        labels=torch.zeros(len(student), dtype=torch.long) if labels is None else labels,
+        Batch(
+            student=Outputs(logits=student),
+            teacher=Outputs(logits=teacher),
+            labels=torch.zeros(len(student), dtype=torch.long) if labels is None else labels,
+            progress=progress,
+        )
     )
 
 
@@ -89,6 +95,17 @@ def test_t_squared_keeps_the_gradient_as_temperature_grows() -> None:
     assert (at_4 / at_8).item() == pytest.approx(1, abs=0.1)
 
 
+def test_small_logits_have_the_same_gradient_at_every_temperature() -> None:
+    """Where logits are small beside T, T² · KL no longer depends on T."""
+    student, teacher = _logits(8, 10, seed=4, scale=0.05), _logits(8, 10, seed=5, scale=0.05)
+    at_1, at_4, at_16 = (
+        _gradient(SoftTargets(temperature=t), student, teacher).norm().item() for t in (1, 4, 16)
+    )
+    # without T² they would be 1/16 and 1/256 of the first
+    assert at_4 == pytest.approx(at_1, rel=0.05)
+    assert at_16 == pytest.approx(at_1, rel=0.05)
+
+
 def test_at_high_temperature_it_matches_centred_logits() -> None:
     """Hinton et al. §2.1: the gradient tends to (z - v) / N for logits centred per row."""
     student, teacher = _logits(6, 9, seed=6), _logits(6, 9, seed=7)
@@ -113,13 +130,13 @@ def test_large_logits_stay_finite() -> None:
 def test_without_a_teacher_it_refuses() -> None:
     with pytest.raises(ValueError, match="need a teacher's logits"):
         SoftTargets().loss(
-            student=Outputs(logits=_STUDENT), teacher=None, labels=torch.tensor([0, 1])
+            Batch(student=Outputs(logits=_STUDENT), teacher=None, labels=torch.tensor([0, 1]))
         )
 
 
 def test_hard_labels_are_pytorchs_cross_entropy() -> None:
     student, labels = _logits(8, 5, seed=8, scale=4), torch.arange(8) % 5
-    found = HardLabels().loss(student=Outputs(logits=student), teacher=None, labels=labels)
+    found = HardLabels().loss(Batch(student=Outputs(logits=student), teacher=None, labels=labels))
     torch.testing.assert_close(found, cross_entropy(student, labels))
 
 
@@ -127,6 +144,73 @@ def test_hard_labels_ignore_a_teacher() -> None:
     student, teacher = _logits(8, 5, seed=8), _logits(8, 5, seed=9)
     with_teacher = _loss(HardLabels(), student, teacher)
     without = HardLabels().loss(
-        student=Outputs(logits=student), teacher=None, labels=torch.zeros(8, dtype=torch.long)
+        Batch(
+            student=Outputs(logits=student), teacher=None, labels=torch.zeros(8, dtype=torch.long)
+        )
     )
     assert with_teacher == without
+
+
+def test_a_row_without_a_label_counts_for_kd_alone() -> None:
+    # as in the two weights by hand, but only row 1 has a label: CE ln 3, of one row
+    objective = SoftTargets(temperature=2, weight_kd=0.5, weight_ce=0.25)
+    found = _loss(objective, _STUDENT, _TEACHER, torch.tensor([0, UNLABELLED]))
+    assert found.item() == pytest.approx(0.5 * log(1.125) + 0.25 * log(3))
+    none = _loss(objective, _STUDENT, _TEACHER, torch.tensor([UNLABELLED, UNLABELLED]))
+    assert none.item() == pytest.approx(0.5 * log(1.125))
+
+
+def test_several_teachers_teach_their_mean() -> None:
+    """Softened first, averaged then: the mean of (½, ¼, ¼) and (¼, ½, ¼) at T=2."""
+    first, second = torch.tensor([[2 * log(2), 0, 0]]), torch.tensor([[0, 2 * log(2), 0]])
+    teacher = Outputs(logits=first, members=(first, second), weights=(0.5, 0.5))
+    found = SoftTargets(temperature=2).loss(
+        Batch(student=Outputs(logits=torch.zeros(1, 3)), teacher=teacher, labels=torch.tensor([0]))
+    )
+    divergence = 2 * 0.375 * log(3 * 0.375) + 0.25 * log(3 * 0.25)
+    assert found.item() == pytest.approx(4 * divergence, rel=1e-4)
+
+
+# temperatures that move
+
+
+@pytest.mark.parametrize(("progress", "temperature"), [(0, 8.0), (0.25, 6.5), (0.5, 5.0), (1, 2.0)])
+def test_a_moving_temperature_is_the_constant_one_of_its_moment(
+    progress: float, temperature: float
+) -> None:
+    student, teacher = _logits(4, 6, seed=1, scale=3), _logits(4, 6, seed=2, scale=3)
+    moving = SoftTargets(temperature=LinearTemperature(start=8, end=2))
+    found = _loss(moving, student, teacher, progress=progress)
+    torch.testing.assert_close(found, _loss(SoftTargets(temperature=temperature), student, teacher))
+
+
+def test_a_constant_temperature_stays() -> None:
+    student, teacher = _logits(4, 6, seed=1, scale=3), _logits(4, 6, seed=2, scale=3)
+    early = _loss(SoftTargets(temperature=4), student, teacher, progress=0)
+    assert early == _loss(SoftTargets(temperature=4), student, teacher, progress=1)
+
+
+def test_a_moving_temperature_survives_json() -> None:
+    moving = SoftTargets.model_validate({"temperature": {"start": 8, "end": 1}})
+    assert moving.temperature == LinearTemperature(start=8, end=1)
+    assert SoftTargets.model_validate_json(moving.model_dump_json()) == moving
+
+
+@pytest.mark.parametrize(
+    ("temperature", "location", "message"),
+    [
+        (0, (), "greater than 0"),
+        ("hot", (), "valid number"),
+        ({"start": 0, "end": 1}, ("start",), "greater than 0"),
+        ({"start": 2}, ("end",), "Field required"),
+        ({"start": 2, "end": 1, "stop": 1}, ("stop",), "not permitted"),
+    ],
+)
+def test_a_bad_temperature_is_told_once_and_where(
+    temperature: object, location: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        SoftTargets.model_validate({"temperature": temperature})
+    (problem,) = refused.value.errors()
+    assert problem["loc"] == ("temperature", *location)
+    assert message in problem["msg"]

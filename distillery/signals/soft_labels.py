@@ -1,4 +1,4 @@
-"""The teacher's signal: its outputs over the training texts, computed once and found by content.
+"""A teacher's logits, computed once and found by the content of the texts.
 
 A row is looked up by the digest of its texts, never by its position or step: shuffling would
 misalign a positional cache silently. The file belongs to one teacher (weights and tokenizer, by
@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from distillery import checkpoints, digests, preparation, storage
+from distillery import checkpoints, digests, storage
 from distillery.encoding import Collator, encode
 from distillery.errors import DamagedArtifactError
-from distillery.nouns import Checkpoint, Dataset, SoftLabels
+from distillery.nouns import Checkpoint, SoftLabels, Teacher
 from distillery.preparation import Text
 from distillery.teachers.base import LoadedModel
 
@@ -27,9 +27,11 @@ _SPOT_CHECKS = 8
 _TOLERANCE = 1e-3  # of the largest logit; other batch shapes and thread counts move it by 1e-5
 
 
-def compute(teacher: Checkpoint, dataset: Dataset) -> SoftLabels:
-    """The teacher's logits over the training texts, stored by content."""
-    texts, _ = preparation.read(dataset, "train")
+def compute(teacher: Checkpoint, texts: Sequence[Text], texts_digest: str) -> SoftLabels:
+    """The teacher's logits over the texts, stored by content.
+
+    ``texts_digest`` is that of the data set or corpus they stand in.
+    """
     unique = list(dict.fromkeys(texts))
     logits = live_logits(checkpoints.load(teacher), unique, teacher.max_length)
     keys = np.frombuffer(b"".join(_key(text) for text in unique), dtype=np.uint8)
@@ -42,31 +44,44 @@ def compute(teacher: Checkpoint, dataset: Dataset) -> SoftLabels:
     return SoftLabels(
         artifact=artifact,
         teacher_digest=teacher.digest,
-        dataset_digest=dataset.digest,
+        texts_digest=texts_digest,
         rows=len(unique),
         classes=logits.shape[1],
     )
 
 
-def cached_logits(
-    soft_labels: SoftLabels, teacher: Checkpoint, texts: Sequence[Text]
+def of_all(
+    soft_labels: Sequence[SoftLabels], teacher: Teacher, texts: Sequence[Text]
 ) -> torch.Tensor:
-    """(N, C) logits of ``texts``, from the cache, a few of them proven against the live teacher.
+    """(N, K, C): the cached logits of each of the K members of the teacher."""
+    return torch.stack([cached(soft_labels, member, texts) for member in teacher.members], dim=1)
 
-    Raises ``DamagedArtifactError`` where the cache belongs to another teacher, lacks a text, or
-    disagrees with what the teacher says now.
+
+def cached(
+    soft_labels: Sequence[SoftLabels], teacher: Checkpoint, texts: Sequence[Text]
+) -> torch.Tensor:
+    """(N, C) logits of ``texts``, from the caches that are this teacher's.
+
+    A few rows are proven against the live teacher. Raises ``DamagedArtifactError`` where no cache
+    is this teacher's, a text is in none of them, or they disagree with what the teacher says now.
     """
-    if soft_labels.teacher_digest != teacher.digest:
+    own = [labels for labels in soft_labels if labels.teacher_digest == teacher.digest]
+    if not own:
         raise DamagedArtifactError("the cached soft labels belong to another teacher; run again")
-    stored = load_file(storage.fetch(soft_labels.artifact) / "soft_labels.safetensors")
-    row_of = {key.tobytes(): row for row, key in enumerate(stored["keys"])}
+    files = [
+        load_file(storage.fetch(labels.artifact) / "soft_labels.safetensors") for labels in own
+    ]
+    row_of = {
+        key.tobytes(): row
+        for row, key in enumerate(key for stored in files for key in stored["keys"])
+    }
     try:
         rows = [row_of[_key(text)] for text in texts]
     except KeyError:
         raise DamagedArtifactError(
             "the cached soft labels lack a training text; run again to make them anew"
         ) from None
-    logits = torch.from_numpy(stored["logits"][rows])
+    logits = torch.from_numpy(np.concatenate([stored["logits"] for stored in files])[rows])
     sample = np.random.default_rng(0).choice(
         len(texts), min(_SPOT_CHECKS, len(texts)), replace=False
     )

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from distillery import checkpoints, preparation, signals, storage
+from distillery import checkpoints, preparation, storage
 from distillery.errors import DamagedArtifactError
 from distillery.nouns import Checkpoint, Dataset, SoftLabels
 from distillery.recipe import Data
+from distillery.signals import soft_labels as cache
 from distillery.teachers.from_scratch import FromScratch
 
 
@@ -37,9 +38,10 @@ def taught(
         }
     )
     teacher = distillation.fine_tune(
-        source, dataset, seed=1, work=storage.work("t"), on_epoch=lambda _: None
+        source, dataset, name="teacher", seed=1, work=storage.work("t"), on_epoch=lambda _: None
     )
-    return dataset, teacher, signals.compute(teacher, dataset)
+    texts, _ = preparation.read(dataset, "train")
+    return dataset, teacher, cache.compute(teacher, texts, dataset.digest)
 
 
 def test_rows_are_found_by_content_not_by_position(
@@ -48,8 +50,8 @@ def test_rows_are_found_by_content_not_by_position(
     dataset, teacher, soft_labels = taught
     texts, _ = preparation.read(dataset, "train")
     shuffled = [texts[i] for i in np.random.default_rng(5).permutation(len(texts))]
-    cached = signals.cached_logits(soft_labels, teacher, shuffled)
-    live = signals.live_logits(checkpoints.load(teacher), shuffled, teacher.max_length)
+    cached = cache.cached([soft_labels], teacher, shuffled)
+    live = cache.live_logits(checkpoints.load(teacher), shuffled, teacher.max_length)
     assert np.allclose(cached.numpy(), live, atol=1e-4)
     assert not cached.requires_grad
 
@@ -59,7 +61,7 @@ def test_a_text_that_is_not_cached_is_refused(
 ) -> None:
     _, teacher, soft_labels = taught
     with pytest.raises(DamagedArtifactError, match="lack a training text"):
-        signals.cached_logits(soft_labels, teacher, ["never seen"])
+        cache.cached([soft_labels], teacher, ["never seen"])
 
 
 def test_another_teachers_labels_are_refused(
@@ -71,7 +73,7 @@ def test_another_teachers_labels_are_refused(
     )
     texts, _ = preparation.read(dataset, "train")
     with pytest.raises(DamagedArtifactError, match="another teacher"):
-        signals.cached_logits(soft_labels, other, texts)
+        cache.cached([soft_labels], other, texts)
 
 
 def test_logits_that_are_not_the_teachers_are_refused_even_with_a_right_digest(
@@ -85,4 +87,4 @@ def test_logits_that_are_not_the_teachers_are_refused_even_with_a_right_digest(
         artifact = storage.put(folder, "soft-labels")
     texts, _ = preparation.read(dataset, "train")
     with pytest.raises(DamagedArtifactError, match="differ from the teacher"):
-        signals.cached_logits(soft_labels.model_copy(update={"artifact": artifact}), teacher, texts)
+        cache.cached([soft_labels.model_copy(update={"artifact": artifact})], teacher, texts)

@@ -1,0 +1,47 @@
+"""Squared distance of logits (Ba & Caruana 2014, §2.2; Tang et al. 2019, §3.2)."""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from distillery.objectives.base import Batch, Objective, Signal
+from distillery.objectives.logits import labelled_cross_entropy
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class LogitMse(Objective):
+    """weight_ce · CE(s, y) + weight_kd · mean over rows and classes of (s - t)².
+
+    Both papers sum over classes; the mean keeps the learning rate independent of their number.
+    Tang et al. found a CE weight of 0 best.
+    """
+
+    needs: ClassVar[frozenset[Signal]] = frozenset({"logits"})
+
+    objective: Literal["logit_mse"] = "logit_mse"
+    weight_kd: float = Field(
+        default=1.0, ge=0, le=1000, title="Weight of KD", description="Of the teacher's logits."
+    )
+    weight_ce: float = Field(
+        default=0.0, ge=0, le=1000, title="Weight of CE", description="Of the hard labels."
+    )
+
+    @model_validator(mode="after")
+    def _weights_say_something(self) -> "LogitMse":
+        if self.weight_kd == 0:
+            raise ValueError("weight_kd is 0: nothing would be distilled; use hard_labels instead")
+        return self
+
+    def loss(self, batch: Batch) -> "Tensor":
+        """Over all rows; hard labels over those that have one."""
+        if batch.teacher is None:
+            raise ValueError("logit_mse needs a teacher's logits")
+        distance = batch.student.logits - batch.teacher.logits.detach()  # (B, C)
+        loss = self.weight_kd * distance.square().mean()
+        if self.weight_ce:
+            loss = loss + self.weight_ce * labelled_cross_entropy(
+                batch.student.logits, batch.labels
+            )
+        return loss

@@ -1,0 +1,110 @@
+"""A model through its stages, one after the other: rows, a teacher's signal, and a training each."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+from transformers import PreTrainedTokenizerFast
+
+from distillery.encoding import TEACHERS, Collator, Row, encode
+from distillery.nouns import Epoch
+from distillery.objectives.base import Objective
+from distillery.preparation import Text
+from distillery.signals.teaching import Teaching
+from distillery.teachers.base import LoadedModel
+from distillery.training import Trained, train
+
+OnEpoch = Callable[[Epoch], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """Texts and their labels, ``UNLABELLED`` where there is none."""
+
+    texts: Sequence[Text]
+    labels: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """What a stage learns from its teacher, and how the rows get to know of it."""
+
+    teaching: Teaching
+    logits: Sequence[object] | None = None  # cached ones, a (K, C) tensor a training row
+    tokenizer: PreTrainedTokenizerFast | None = None  # the teacher's, where it runs in every step
+    projections: nn.Module | None = None
+
+
+class Curriculum(ABC):
+    """Which rows a stage trains on, and who teaches it."""
+
+    max_length: int
+
+    @abstractmethod
+    def training(self, stage: Objective) -> Split:
+        """What it learns from."""
+
+    @abstractmethod
+    def validation(self) -> Split:
+        """What its best epoch is chosen by."""
+
+    @abstractmethod
+    def lesson(self, stage: Objective, texts: Sequence[Text]) -> Lesson:
+        """Asked only for a stage that needs a teacher; ``texts`` are its training rows'."""
+
+    def collator(self, stage: Objective, loaded: LoadedModel, teacher_pad: int) -> Collator:
+        """How its rows become batches."""
+        return Collator(loaded.tokenizer.pad_token_id, teacher_pad)
+
+
+def through(
+    loaded: LoadedModel,
+    stages: Sequence[Objective],
+    curriculum: Curriculum,
+    *,
+    seed: int,
+    work: Path,
+    on_epoch: OnEpoch,
+) -> list[Trained]:
+    """Train the model in place. A stage that was killed goes on from its last whole epoch."""
+    trained = []
+    for number, stage in enumerate(stages):
+        training, validation = curriculum.training(stage), curriculum.validation()
+        train_rows = _encoded(loaded.tokenizer, training, curriculum.max_length)
+        validation_rows = _encoded(loaded.tokenizer, validation, curriculum.max_length)
+        lesson = curriculum.lesson(stage, training.texts) if stage.needs else None
+        teacher_pad = 0
+        if lesson is not None and lesson.logits is not None:
+            train_rows = [
+                {**row, "teacher_logits": of_row}
+                for row, of_row in zip(train_rows, lesson.logits, strict=True)
+            ]
+        if lesson is not None and lesson.tokenizer is not None:
+            teacher_pad = lesson.tokenizer.pad_token_id
+            if lesson.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
+                for rows, split in ((train_rows, training), (validation_rows, validation)):
+                    theirs = encode(lesson.tokenizer, split.texts, curriculum.max_length)
+                    for row, other in zip(rows, theirs, strict=True):
+                        row.update({TEACHERS + name: value for name, value in other.items()})
+        trained.append(
+            train(
+                loaded,
+                objective=stage,
+                teaching=lesson.teaching if lesson else None,
+                projections=lesson.projections if lesson else None,
+                train_rows=train_rows,
+                validation_rows=validation_rows,
+                collator=curriculum.collator(stage, loaded, teacher_pad),
+                seed=seed,
+                work=work / f"stage-{number}",
+                on_epoch=on_epoch,
+            )
+        )
+    return trained
+
+
+def _encoded(tokenizer: PreTrainedTokenizerFast, split: Split, max_length: int) -> list[Row]:
+    encoded = encode(tokenizer, split.texts, max_length)
+    return [{**row, "labels": label} for row, label in zip(encoded, split.labels, strict=True)]
