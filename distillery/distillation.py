@@ -1,4 +1,4 @@
-"""The task trainings of a run: the teacher, and students from its signal or, as controls, without."""
+"""A run's task trainings: the teacher, and students with its signal or, as controls, without."""
 
 import shutil
 from collections.abc import Sequence
@@ -128,7 +128,7 @@ class _Labelled(Curriculum):
 
 @dataclass(frozen=True, kw_only=True)
 class _Taught(_Labelled):
-    """Those and, where a stage asks for them, the corpus'; taught from the cache where it can be."""
+    """Those and, where a stage asks for it, the corpus; taught from the cache where it can be."""
 
     corpus: Corpus | None
     teacher: Teacher

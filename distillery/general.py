@@ -1,6 +1,6 @@
 """General distillation: a student learns from a pre-trained encoder over text without labels.
 
-Task distillation goes on from there (DistilBERT, Sanh et al. 2019; TinyBERT, Jiao et al. 2020, §3.2;
+Task distillation goes on from there (DistilBERT, Sanh et al. 2019; TinyBERT, Jiao et al. 2020;
 MiniLM, Wang et al. 2020). Losses over layers train the student as it is; losses over tokens put a
 language model's head on it, which is left out again afterwards.
 """
@@ -149,7 +149,8 @@ class _Unlabelled(Curriculum):
         return self._without_labels(texts[len(texts) - self._held_out(texts) :])
 
     def lesson(self, stage: Objective, texts: Sequence[Text]) -> Lesson:
-        assert self.teacher is not None and self.student is not None
+        assert self.teacher is not None
+        assert self.student is not None
         theirs = architecture_of(self.teacher.model.config)
         own = self.student.architecture(theirs)
         assert own is not None, "checked before the run: it has layers to compare"

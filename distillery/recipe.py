@@ -12,17 +12,24 @@ from pydantic import Field, model_validator
 from distillery.augmentation.masked_words import MaskedWords
 from distillery.augmentation.tang_rules import TangRules
 from distillery.augmentation.unlabelled import Unlabelled
-from distillery.objectives.base import Training
 from distillery.nouns import Checkpoint, Ensemble, Noun, Precision, Scenario, Teacher
+from distillery.objectives.base import Training
 from distillery.students.bilstm import BiLstm
+from distillery.students.early_exits import EarlyExits
 from distillery.students.from_layers import FromLayers
+from distillery.students.narrow import Narrow
+from distillery.students.peers import Peers
+from distillery.students.pretrained import PretrainedStudent
 from distillery.teachers.classifier import Classifier
 from distillery.teachers.from_scratch import FromScratch
 from distillery.teachers.pretrained import Pretrained
 
 # one line lists each way to come by a teacher, each student, and each way to make more text
 AnyTeacher = Annotated[Pretrained | FromScratch | Classifier, Field(discriminator="kind")]
-AnyStudent = Annotated[FromLayers | BiLstm, Field(discriminator="kind")]
+AnyStudent = Annotated[
+    FromLayers | Narrow | PretrainedStudent | BiLstm | EarlyExits | Peers,
+    Field(discriminator="kind"),
+]
 AnyAugmentation = Annotated[MaskedWords | TangRules | Unlabelled, Field(discriminator="kind")]
 
 

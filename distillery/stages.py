@@ -1,4 +1,4 @@
-"""A model through its stages, one after the other: rows, a teacher's signal, and a training each."""
+"""A model through its stages, one by one: rows, a teacher's signal, and a training each."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence

@@ -74,7 +74,12 @@ def test_it_is_frozen() -> None:
     ("changes", "message"),
     [
         (
-            {"students": [{"name": "a", "kind": "from_layers", "layers": [0]}, {"name": "a", "kind": "from_layers", "layers": [1]}]},
+            {
+                "students": [
+                    {"name": "a", "kind": "from_layers", "layers": [0]},
+                    {"name": "a", "kind": "from_layers", "layers": [1]},
+                ]
+            },
             "two students are named 'a'; give each its own name",
         ),
         (
@@ -85,7 +90,10 @@ def test_it_is_frozen() -> None:
         ({"students": []}, "at least 1 item"),
         ({"name": "With Spaces"}, "should match pattern"),
         ({"name": "../elsewhere"}, "should match pattern"),
-        ({"students": [{"name": "a b", "kind": "from_layers", "layers": [0]}]}, "should match pattern"),
+        (
+            {"students": [{"name": "a b", "kind": "from_layers", "layers": [0]}]},
+            "should match pattern",
+        ),
         ({"teacher": {"kind": "from_scratch", "hidden_size": 30, "heads": 4}}, "no multiple of"),
         (
             {

@@ -186,7 +186,10 @@ def test_several_mistakes_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_rule_of_the_whole_recipe_keeps_its_words(tmp_path: Path) -> None:
-    twice = [{"name": "a", "kind": "from_layers", "layers": [0]}, {"name": "a", "kind": "from_layers", "layers": [1]}]
+    twice = [
+        {"name": "a", "kind": "from_layers", "layers": [0]},
+        {"name": "a", "kind": "from_layers", "layers": [1]},
+    ]
     assert _refusal(tmp_path, students=twice).endswith(
         ": two students are named 'a'; give each its own name"
     )

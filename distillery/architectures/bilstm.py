@@ -43,7 +43,8 @@ class BiLstmConfig(PretrainedConfig):
         self.fully_connected_size = fully_connected_size
         self.dropout = dropout
         self.siamese = siamese
-        super().__init__(pad_token_id=pad_token_id, **kwargs)
+        kwargs["pad_token_id"] = pad_token_id
+        super().__init__(**kwargs)
 
     @property
     def num_hidden_layers(self) -> int:
@@ -73,6 +74,7 @@ class BiLstm(PreTrainedModel):
     """
 
     config_class = BiLstmConfig
+    _input_embed_layer = "embeddings"
 
     def __init__(self, config: BiLstmConfig) -> None:
         super().__init__(config)
@@ -118,7 +120,8 @@ class BiLstm(PreTrainedModel):
         first = mask.sum(1) - second
         starts = torch.cat([torch.ones_like(first), first])
         lengths = torch.cat([first - 1, second])
-        steps = torch.arange(lengths.max().clamp(min=1), device=ids.device)  # (S',)
+        longest: Any = lengths.max().clamp(min=1)  # a tensor, for the trace to depend on it
+        steps = torch.arange(longest, device=ids.device)  # (S',)
         places = (starts.unsqueeze(1) + steps).clamp(max=ids.shape[1] - 1)  # (2B, S')
         texts = torch.cat([ids, ids]).gather(1, places)
         inside = steps < lengths.unsqueeze(1)
@@ -130,7 +133,7 @@ class BiLstm(PreTrainedModel):
         steps = torch.arange(ids.shape[1], device=ids.device)
         reversed_ids = ids.gather(1, (last.unsqueeze(1) - steps).clamp(min=0))
         ends_at = last.view(1, -1, 1).expand(1, -1, self.config.hidden_size)  # (1, B, H)
-        ends = []
+        ends: list[Tensor] = []
         for lstm, read in ((self.forwards, ids), (self.backwards, reversed_ids)):
             states, _ = lstm(self.dropout(self.embeddings(read.T)))  # (S, B, H)
             ends.append(states.gather(0, ends_at)[0])

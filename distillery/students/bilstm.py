@@ -24,8 +24,10 @@ from distillery.students.base import Student
 from distillery.teachers.base import LoadedModel
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
     from transformers import PretrainedConfig, PreTrainedTokenizerFast
+
+    from distillery.architectures.bilstm import BiLstmConfig
 
 
 class BiLstm(Student):
@@ -68,7 +70,7 @@ class BiLstm(Student):
         """None: no transformer layers to match."""
         return None
 
-    def config(self, teacher: "PretrainedConfig", *, is_pair: bool) -> "PretrainedConfig":
+    def config(self, teacher: "PretrainedConfig", *, is_pair: bool) -> "BiLstmConfig":
         """The teacher's labels; as many tokens as the vocabulary can have."""
         from distillery.architectures.bilstm import BiLstmConfig
 
@@ -173,11 +175,17 @@ def _start_from_teacher(
         for token, row in sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
         if row not in special and token != own_vocabulary.WORD_START
     }
+    if not texts:
+        return
     ids = teacher.tokenizer(list(texts.values()), add_special_tokens=False)["input_ids"]
     known = {row: pieces for row, pieces in zip(texts, ids, strict=True) if pieces}
-    theirs = teacher.model.get_input_embeddings().weight.detach()
-    means = torch.stack([theirs[pieces].mean(0) for pieces in known.values()])  # (V, E of theirs)
+    if not known:
+        return
+    theirs: nn.Embedding = teacher.model.get_input_embeddings()  # type: ignore[assignment]
+    means = torch.stack([theirs.weight[pieces].mean(0) for pieces in known.values()])  # (V, H)
     u, s, _ = torch.linalg.svd(means - means.mean(0), full_matrices=False)
     components = (u * s)[:, : table.shape[1]]
-    rows = list(known)
-    table[rows, : components.shape[1]] = components * (table[rows].std() / components.std())
+    spread = components.std(correction=0)
+    if spread > 0:  # not where the teacher knows none of them
+        rows = list(known)
+        table[rows, : components.shape[1]] = components * (table[rows].std() / spread)

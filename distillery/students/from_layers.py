@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from distillery.errors import UserError
 from distillery.nouns import Architecture
@@ -30,6 +30,15 @@ class FromLayers(Student):
         description="Which teacher layers to copy, from 0; [0, 5] makes a 2-layer student.",
     )
     vocabulary: Vocabulary = "teacher"
+
+    @model_validator(mode="after")
+    def _born_once(self) -> "FromLayers":
+        if self.generations > 1:
+            raise ValueError(
+                "generations: a student made of its teacher's layers is born once; use kind "
+                "pretrained or narrow"
+            )
+        return self
 
     def check(self, teacher: Architecture) -> None:
         """Each chosen layer is there."""

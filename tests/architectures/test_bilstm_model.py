@@ -27,7 +27,9 @@ def _model(*, siamese: bool = False, seed: int = 0, dropout: float = 0.3) -> BiL
         siamese=siamese,
         num_labels=3,
     )
-    return BiLstm(config).eval()  # type: ignore[no-any-return]
+    model = BiLstm(config)
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
 
 
 def _rows(*rows: list[int], length: int = 0) -> dict[str, Tensor]:
@@ -58,10 +60,10 @@ def _logits(model: BiLstm, inputs: dict[str, Tensor]) -> Tensor:
 def _last_state(lstm: torch.nn.LSTM, steps: Tensor) -> Tensor:
     """(S, E) → (H,): the equations of Hochreiter and Schmidhuber's cell, with a forget gate."""
     H = lstm.hidden_size
+    into, across, bias_into, bias_across = lstm.state_dict().values()
     hidden, cell = torch.zeros(H), torch.zeros(H)
     for x in steps:
-        gates = lstm.weight_ih_l0 @ x + lstm.weight_hh_l0 @ hidden
-        gates = gates + lstm.bias_ih_l0 + lstm.bias_hh_l0
+        gates = into @ x + across @ hidden + bias_into + bias_across
         enter, forget, new, leave = (
             gates[:H],
             gates[H : 2 * H],
@@ -201,7 +203,7 @@ def _learned(model: BiLstm, inputs: dict[str, Tensor], labels: Tensor) -> float:
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
     return float((_logits(model, inputs).argmax(1) == labels).float().mean())
 
 

@@ -63,9 +63,13 @@ def _logits(loaded: LoadedModel, texts: list[Text]) -> torch.Tensor:
     return logits
 
 
+def _table(loaded: LoadedModel) -> torch.Tensor:
+    weight: torch.Tensor = loaded.model.get_input_embeddings().weight  # type: ignore[assignment]
+    return weight.detach()
+
+
 def _row(loaded: LoadedModel, token: str) -> torch.Tensor:
-    row: torch.Tensor = loaded.model.embeddings.weight[loaded.tokenizer.get_vocab()[token]]  # type: ignore[union-attr, index, operator, assignment]
-    return row.detach()
+    return _table(loaded)[loaded.tokenizer.get_vocab()[token]]
 
 
 def test_it_has_the_size_asked_for(teacher: LoadedModel) -> None:
@@ -105,7 +109,7 @@ def test_its_embeddings_start_from_the_teachers(teacher: LoadedModel) -> None:
     """In all directions, nothing is lost: words are as far from each other as for the teacher."""
     width = teacher.model.config.hidden_size
     built = _built(teacher, embedding_size=width)
-    theirs = teacher.model.get_input_embeddings().weight.detach()
+    theirs = _table(teacher)
     words = ["move", "my", "to", "please", "bank"]
 
     def distances(rows: list[torch.Tensor]) -> torch.Tensor:
@@ -114,8 +118,15 @@ def test_its_embeddings_start_from_the_teachers(teacher: LoadedModel) -> None:
     own = distances([_row(built, f"▁{word}") for word in words])
     given = distances([theirs[teacher.tokenizer.convert_tokens_to_ids(word)] for word in words])
     torch.testing.assert_close(own / own.mean(), given / given.mean(), atol=1e-3, rtol=1e-3)
-    assert 0.8 < built.model.embeddings.weight.std() < 1.2  # type: ignore[union-attr, operator]
-    assert not _built(teacher).model.embeddings.weight[0].any()  # type: ignore[union-attr, index]
+    assert 0.8 < _table(built).std() < 1.2
+    assert not _table(_built(teacher))[0].any()
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["漢字 ✈"] * 3])
+def test_texts_that_the_teacher_cannot_read(texts: list[str], bert: LoadedModel) -> None:
+    built = _student().build(bert, texts=texts, is_pair=False)
+    assert torch.isfinite(_table(built)).all()
+    assert torch.isfinite(_logits(built, ["漢字", "move"])).all()
 
 
 @pytest.mark.parametrize("size", [4, 40])
