@@ -7,6 +7,7 @@ from distillery.errors import UserError
 from distillery.nouns import Noun
 from distillery.preparation import Splits
 from distillery.recipe import AnyStudent, Recipe
+from distillery.teachers import hub
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -51,6 +52,7 @@ def check(recipe: Recipe) -> Plan:
         augmentation.check(is_pair=recipe.data.text_pair is not None)
     if recipe.general_distillation is not None:
         recipe.general_distillation.text.check(is_pair=False)
+        _check_general(recipe)
     if recipe.gates.size_bytes_max is not None:
         _check_size_gate(recipe, recipe.gates.size_bytes_max, labels=len(splits.label_names))
     per_student = 2 if recipe.control else 1
@@ -123,6 +125,30 @@ def _weights(config: "PretrainedConfig") -> int:
     with torch.device("meta"):  # shapes without memory
         model = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
     return sum(weight.numel() for weight in model.parameters())
+
+
+def _check_general(recipe: Recipe) -> None:
+    """Each general stage can compare the student with the encoder before it is fine-tuned."""
+    source = recipe.pretrained
+    teacher = source.architecture()
+    for student in recipe.students:
+        own = student.architecture(teacher)
+        for number, stage in enumerate(student.general):
+            where = f"student '{student.name}', general {number} ({stage.objective})"
+            if own is None:
+                raise UserError(
+                    f"{where}: this student has no transformer layers; general distillation is for "
+                    "encoders"
+                )
+            try:
+                stage.check(own, teacher)
+            except ValueError as error:
+                raise UserError(f"{where}: {error}") from error
+            if stage.predicts == "tokens" and hub.tokenizer_of(source.source).mask_token is None:
+                raise UserError(
+                    f"{where}: the tokenizer of '{source.source}' has no mask token, so no token "
+                    "can be hidden; use tinybert_layers or minilm_relations"
+                )
 
 
 def _check_size_gate(recipe: Recipe, limit: int, *, labels: int) -> None:
