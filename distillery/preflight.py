@@ -55,7 +55,6 @@ def check(recipe: Recipe) -> Plan:
         _check_general(recipe)
     if recipe.gates.size_bytes_max is not None:
         _check_size_gate(recipe, recipe.gates.size_bytes_max, labels=len(splits.label_names))
-    per_student = 2 if recipe.control else 1
     return Plan(
         recipe_name=recipe.name,
         tracking_uri=tracking_uri,
@@ -64,7 +63,10 @@ def check(recipe: Recipe) -> Plan:
         labels=len(splits.label_names),
         leaked_rows_removed=splits.leaked_rows_removed,
         trainings=sum(one.fine_tuning is not None for one in recipe.teachers.values())
-        + len(recipe.students) * len(recipe.seeds) * per_student,
+        + sum(
+            bool(student.general) + len(recipe.seeds) * (student.generations + recipe.control)
+            for student in recipe.students
+        ),
     )
 
 
@@ -99,6 +101,12 @@ def _check_student(recipe: Recipe, student: AnyStudent) -> None:
                 f"{' and '.join(sorted(stage.needs - {'logits'}))}; use soft_targets, or a single "
                 "teacher"
             )
+        if own is not None and not student.shares_tokens_with(_source(recipe)):
+            raise UserError(
+                f"{where}: student and teacher split texts into different tokens, so their layers "
+                "cannot be compared; use soft_targets or logit_mse, the teacher's tokenizer, or "
+                "trimming.seen_at_least: 1"
+            )
         if own is None:
             raise UserError(
                 f"{where}: this student has no transformer layers to compare; use soft_targets or "
@@ -125,6 +133,10 @@ def _weights(config: "PretrainedConfig") -> int:
     with torch.device("meta"):  # shapes without memory
         model = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
     return sum(weight.numel() for weight in model.parameters())
+
+
+def _source(recipe: Recipe) -> str | None:
+    return getattr(next(iter(recipe.teachers.values())), "source", None)
 
 
 def _check_general(recipe: Recipe) -> None:

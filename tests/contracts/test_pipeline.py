@@ -16,14 +16,14 @@ from distillery.objectives.hard_labels import HardLabels
 from distillery.objectives.soft_targets import SoftTargets
 from distillery.recipe import AnyStudent, Data, Export
 from distillery.signals import soft_labels as cache
-from distillery.students.base import GeneralObjective, Student, TaskObjective
+from distillery.students.base import GeneralObjective, Student, TaskObjective, Trimming
 from distillery.students.from_layers import FromLayers
 from distillery.students.narrow import Narrow
 from distillery.teachers.pretrained import Pretrained
 
 _TRAINING = Training(epochs=1, batch_size=8, learning_rate=1e-3)
 _SETTINGS: dict[str, dict[str, Any]] = {
-    "FromLayers": {"layers": (1,), "vocabulary": "trimmed"},
+    "FromLayers": {"layers": (1,), "trimming": Trimming()},
     "Narrow": {"layers": 1, "hidden_size": 16, "heads": 4, "intermediate_size": 24},
     "BiLstm": {"embedding_size": 12, "hidden_size": 8, "fully_connected_size": 8},
     "EarlyExits": {"layers": (0, 1), "exits": (1,)},
@@ -114,7 +114,7 @@ def test_every_loss_of_a_task(objective: type[Objective], world: World) -> None:
     student = FromLayers(
         name=f"by-{objective.__name__.lower()}",
         layers=(0, 1),
-        vocabulary="trimmed",
+        trimming=Trimming(),
         task=(stage, HardLabels(training=_TRAINING)),
     )
     checkpoint = world.distilled(student)
@@ -149,7 +149,7 @@ def test_every_loss_of_general_distillation(objective: type[Objective], world: W
         student = Narrow(
             name="general",
             general=(stage,),
-            vocabulary="trimmed",
+            trimming=Trimming(),
             task=(HardLabels(training=_TRAINING),),
             **_SETTINGS["Narrow"],
         )
