@@ -95,5 +95,5 @@ def test_general_stages_compare_widths_too(recipe: dict[str, Any], tmp_path: Pat
 
 
 def test_text_to_augment_with_that_is_not_there(recipe: dict[str, Any]) -> None:
-    with pytest.raises(UserError, match="augmentation: unlabelled: .*nowhere"):
+    with pytest.raises(UserError, match=r"augmentation: unlabelled: .*nowhere"):
         _check(recipe, augmentation=[{"kind": "unlabelled", "source": "/nowhere/at/all"}])
