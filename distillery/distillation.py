@@ -175,7 +175,6 @@ def _kept(
     """Saved; what the trainings left behind to resume from is removed."""
     artifact = checkpoints.save(loaded)
     shutil.rmtree(work, ignore_errors=True)
-    before = sum(len(one.history) for one in trained[:-1])
     return Checkpoint(
         name=name,
         role=role,
@@ -186,7 +185,7 @@ def _kept(
         max_length=max_length,
         parent_digest=parent_digest,
         history=tuple(epoch for one in trained for epoch in one.history),
-        best_epoch=before + trained[-1].best_epoch if trained else 0.0,
+        best_epoch=trained[-1].best_epoch if trained else 0.0,
         training_seconds=sum(one.seconds for one in trained),
         tracking_run_id=None,
     )

@@ -23,6 +23,7 @@ from distillery.stages import Curriculum, Lesson, OnEpoch, Split, through
 from distillery.students.base import Student
 from distillery.teachers.base import LoadedModel, architecture_of
 from distillery.teachers.pretrained import Pretrained
+from distillery.training import Trained
 
 _HELD_OUT_SHARE = 0.02
 
@@ -93,7 +94,7 @@ def distill_generally(
     texts = preparation.singles(preparation.read_corpus(corpus))
     teacher = source.build(texts=texts, label_names=label_names)
     loaded = student.build(teacher, texts=texts, is_pair=is_pair)
-    trained = []
+    trained: list[Trained] = []
     for number, stage in enumerate(student.general):
         carrier, teaches = loaded, teacher
         if stage.predicts == "tokens":
@@ -109,12 +110,12 @@ def distill_generally(
             seed=seed,
             work=work / f"general-{number}",
             on_epoch=on_epoch,
+            epochs_before=trained[-1].history[-1].epoch if trained else 0.0,
         )
         if carrier is not loaded:
             checkpoints.take_over_encoder(loaded, carrier)
     artifact = checkpoints.save(loaded)
     shutil.rmtree(work, ignore_errors=True)
-    before = sum(len(one.history) for one in trained[:-1])
     return Checkpoint(
         name=f"{student.name}-general",
         role="student",
@@ -125,7 +126,7 @@ def distill_generally(
         max_length=source.max_length,
         parent_digest=None,
         history=tuple(epoch for one in trained for epoch in one.history),
-        best_epoch=before + trained[-1].best_epoch,
+        best_epoch=trained[-1].best_epoch,
         training_seconds=sum(one.seconds for one in trained),
         tracking_run_id=None,
     )

@@ -2,7 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from torch import nn
@@ -67,9 +68,13 @@ def through(
     seed: int,
     work: Path,
     on_epoch: OnEpoch,
+    epochs_before: float = 0.0,
 ) -> list[Trained]:
-    """Train the model in place. A stage that was killed goes on from its last whole epoch."""
-    trained = []
+    """Train the model in place. A stage that was killed goes on from its last whole epoch.
+
+    Epochs are counted through all stages, as if it were one training.
+    """
+    trained: list[Trained] = []
     for number, stage in enumerate(stages):
         training, validation = curriculum.training(stage), curriculum.validation()
         train_rows = _encoded(loaded.tokenizer, training, curriculum.max_length)
@@ -88,21 +93,35 @@ def through(
                     theirs = encode(lesson.tokenizer, split.texts, curriculum.max_length)
                     for row, other in zip(rows, theirs, strict=True):
                         row.update({TEACHERS + name: value for name, value in other.items()})
+        before = trained[-1].history[-1].epoch if trained else epochs_before
+        found = train(
+            loaded,
+            objective=stage,
+            teaching=lesson.teaching if lesson else None,
+            projections=lesson.projections if lesson else None,
+            train_rows=train_rows,
+            validation_rows=validation_rows,
+            collator=curriculum.collator(stage, loaded, teacher_pad),
+            seed=seed,
+            work=work / f"stage-{number}",
+            on_epoch=partial(_report, on_epoch, before),
+        )
         trained.append(
-            train(
-                loaded,
-                objective=stage,
-                teaching=lesson.teaching if lesson else None,
-                projections=lesson.projections if lesson else None,
-                train_rows=train_rows,
-                validation_rows=validation_rows,
-                collator=curriculum.collator(stage, loaded, teacher_pad),
-                seed=seed,
-                work=work / f"stage-{number}",
-                on_epoch=on_epoch,
+            replace(
+                found,
+                history=tuple(_after(before, epoch) for epoch in found.history),
+                best_epoch=before + found.best_epoch,
             )
         )
     return trained
+
+
+def _report(on_epoch: OnEpoch, before: float, epoch: Epoch) -> None:
+    on_epoch(_after(before, epoch))
+
+
+def _after(before: float, epoch: Epoch) -> Epoch:
+    return epoch.model_copy(update={"epoch": before + epoch.epoch})
 
 
 def _encoded(tokenizer: PreTrainedTokenizerFast, split: Split, max_length: int) -> list[Row]:

@@ -89,7 +89,7 @@ class StepRun:
 
     def epoch(self, epoch: Epoch) -> None:
         """Metrics of one epoch, at the epoch as step."""
-        values = epoch.model_dump(exclude={"epoch"})
+        values = epoch.model_dump(exclude={"epoch"}, exclude_none=True)
         self._log_metrics(values, step=round(epoch.epoch))
 
     def params(self, params: Mapping[str, object]) -> None:

@@ -178,3 +178,29 @@ def test_every_loss_of_general_distillation(objective: type[Objective], world: W
     assert checkpoint.parent_digest == start.digest
     assert checkpoint.digest != world.distilled(student).digest, "what it learned goes on with it"
     world.runs_everywhere(checkpoint)
+
+
+def test_epochs_are_counted_through_all_stages(world: World) -> None:
+    student = FromLayers(
+        name="by-stages",
+        layers=(0,),
+        task=(
+            SoftTargets(training=Training(epochs=2, batch_size=8)),
+            HardLabels(training=_TRAINING),
+        ),
+    )
+    seen: list[float] = []
+    checkpoint = distillation.distill(
+        student,
+        world.teacher,
+        world.soft_labels,
+        world.dataset,
+        None,
+        start=None,
+        role="student",
+        seed=1,
+        work=storage.work("by-stages"),
+        on_epoch=lambda epoch: seen.append(epoch.epoch),
+    )
+    assert seen == [epoch.epoch for epoch in checkpoint.history] == [1, 2, 3]
+    assert checkpoint.best_epoch == 3, "of the last stage: that is what is kept"
