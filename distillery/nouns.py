@@ -374,6 +374,12 @@ class Findings(Noun):
     gates: dict[str, float | str | None] = Field(description="The recipe's gates, as given.")
     dataset: Dataset
     teachers: tuple[Checkpoint, ...] = Field(description="One, or the members of an ensemble.")
+    corpus: Corpus | None = Field(description="What augmentation added.")
+    language_model: Checkpoint | None = Field(
+        description="Of general distillation over tokens. A history means that its head was "
+        "trained first, since the teacher's checkpoint had none."
+    )
+    starts: tuple[Checkpoint, ...] = Field(description="Students after general distillation.")
     students: tuple[Checkpoint, ...] = Field(description="One a student and seed.")
     controls: tuple[Checkpoint, ...]
     candidates: tuple[Candidate, ...]

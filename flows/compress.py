@@ -84,7 +84,7 @@ def compress(recipe: Recipe) -> Findings:
     )
     of_dataset = [compute_soft_labels(one, dataset) for one in teachers]
     of_corpus = [compute_soft_labels(one, corpus) for one in teachers if corpus]
-    starts = distilled_generally(recipe, dataset)
+    language_model, starts = distilled_generally(recipe, dataset)
 
     students, controls, gains = [], [], []
     references = [package_pytorch(teacher, dataset)]
@@ -170,6 +170,9 @@ def compress(recipe: Recipe) -> Findings:
         gates=recipe.gates.model_dump(),
         dataset=dataset,
         teachers=tuple(teachers),
+        corpus=corpus,
+        language_model=language_model,
+        starts=tuple(starts.values()),
         students=tuple(students),
         controls=tuple(controls),
         candidates=tuple(candidates),
@@ -184,12 +187,16 @@ def compress(recipe: Recipe) -> Findings:
     return findings
 
 
-def distilled_generally(recipe: Recipe, dataset: Dataset) -> dict[str, Checkpoint]:
-    """Each student that has general stages, by name, after them."""
+def distilled_generally(
+    recipe: Recipe, dataset: Dataset
+) -> tuple[Checkpoint | None, dict[str, Checkpoint]]:
+    """The language model, where a stage predicts tokens, and by name each student that has general
+    stages, after them.
+    """
     students = [student for student in recipe.students if student.general]
     general = recipe.general_distillation
     if general is None:
-        return {}
+        return None, {}
     source, seed = recipe.pretrained, recipe.seeds[0]
     text = prepare_corpus(general.text, seed)
     language_model = (
@@ -197,7 +204,7 @@ def distilled_generally(recipe: Recipe, dataset: Dataset) -> dict[str, Checkpoin
         if any(stage.predicts == "tokens" for student in students for stage in student.general)
         else None
     )
-    return {
+    return language_model, {
         student.name: distill_general(
             student.before_its_task(), source, language_model, text, dataset, seed
         )

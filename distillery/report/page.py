@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -380,11 +380,23 @@ def _lineage(findings: Findings, subject: Candidate | None) -> list[Step]:
         ),
         *(_trained("Teacher", teacher) for teacher in findings.teachers),
     ]
+    if findings.corpus is not None:
+        steps.append(
+            Step(
+                what="Augmentation",
+                name=f"{findings.corpus.rows:,} texts",
+                digest=findings.corpus.digest,
+                note=findings.corpus.origin,
+            )
+        )
     if subject is None:
         return steps
     trained = [*findings.students, *findings.controls]
     student = next((c for c in trained if c.digest == subject.checkpoint_digest), None)
     if student is not None:
+        start = next((c for c in findings.starts if c.digest == student.parent_digest), None)
+        if start is not None:
+            steps += [*_language_model(findings), _trained("General distillation", start)]
         steps.append(_trained("Student", student))
     parent = next((c for c in findings.candidates if c.digest == subject.parent_digest), None)
     if parent is not None:
@@ -401,6 +413,19 @@ def _lineage(findings: Findings, subject: Candidate | None) -> list[Step]:
                 )
             )
     return steps
+
+
+def _language_model(findings: Findings) -> list[Step]:
+    model = findings.language_model
+    if model is None:
+        return []
+    step = _trained("Language model", model)
+    told = (
+        "its head was trained here, the encoder frozen, since the checkpoint has none"
+        if model.history
+        else "its head is the checkpoint's"
+    )
+    return [replace(step, note=f"{step.note}; {told}")]
 
 
 def _trained(what: str, checkpoint: Checkpoint) -> Step:

@@ -207,6 +207,9 @@ def run(*, promoted: bool = True, requests: int = 100) -> Findings:
             test_made_from_train=False,
         ),
         teachers=(checkpoint("teacher", "teacher", "t"),),
+        corpus=None,
+        language_model=None,
+        starts=(),
         students=(checkpoint("student", "student", "s"),),
         controls=(checkpoint("student-control", "control", "k"),),
         # the order of a run; rows are sorted

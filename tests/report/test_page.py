@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from run_by_hand import EVIL, run
 
-from distillery.nouns import Findings
+from distillery.nouns import Artifact, Checkpoint, Corpus, Findings
 from distillery.report import page, plots
 from distillery.report.tables import ClassChange
 
@@ -241,3 +241,37 @@ def test_plots_show_the_worst_and_best_classes_only() -> None:
     shown = [change.label for change in plots.most_changed(changes)]
 
     assert shown == [str(i) for i in range(10)] + [str(i) for i in range(36, 41)]
+
+
+def test_lineage_tells_of_general_distillation_and_of_a_head_trained_for_it(
+    tmp_path: Path,
+) -> None:
+    findings = run()
+    student = findings.students[0]
+    start = student.model_copy(
+        update={"name": "student-general", "artifact": _artifact(student, "start")}
+    )
+    head = student.model_copy(
+        update={"name": "language-model", "artifact": _artifact(student, "head")}
+    )
+    told = findings.model_copy(
+        update={
+            "corpus": Corpus(
+                artifact=_artifact(student, "corpus"),
+                rows=1234,
+                is_pair=False,
+                origin="1,234 of masked_words",
+            ),
+            "language_model": head,
+            "starts": (start,),
+            "students": (student.model_copy(update={"parent_digest": start.digest}),),
+        }
+    )
+    page.write(told, tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    for said in ("1,234 texts", "1,234 of masked_words", "student-general", "the encoder frozen"):
+        assert said in text, said
+
+
+def _artifact(of: Checkpoint, digest: str) -> Artifact:
+    return of.artifact.model_copy(update={"digest": digest * 8})
