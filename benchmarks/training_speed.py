@@ -130,7 +130,11 @@ def _common(student: Any, teacher: Any, texts: list[str], labels: list[int], row
 
     class DistillationTrainer(Trainer):
         def compute_loss(
-            self, model: Any, inputs: Any, return_outputs: bool = False, **_: Any
+            self,
+            model: Any,
+            inputs: Any,
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
         ) -> Any:
             outputs = model(**inputs)
             with torch.no_grad():
