@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from export import tiny
+from factories import make_teacher
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModel,
@@ -421,3 +422,12 @@ def test_clinc150_with_a_real_encoder(
     assert torch.equal(logits(after, shown), logits(before, shown))
     assert after.tokenizer.tokenize("zebrafish")  # unseen
     assert "[UNK]" not in after.tokenizer.tokenize("antidisestablishmentarianism zebrafish")
+
+
+def test_rare_tokens_fall_back_where_they_must_be_seen_more_often(tmp_path: Path) -> None:
+    loaded = make_teacher(tmp_path)
+    texts = ["move move money", "money bank"]
+    kept = vocabulary.needed(loaded.tokenizer, texts, seen_at_least=2)
+    names = loaded.tokenizer.convert_ids_to_tokens(sorted(kept))
+    assert {"move", "money"} <= set(names)
+    assert "bank" not in names
