@@ -110,7 +110,9 @@ def check(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption = Fa
         loaded = recipe_files.load(recipe, set_ or ())
         with err.status("checking"):
             plan = preflight.check(loaded)
-            parameters = preflight.parameters(loaded, labels=plan.labels)
+            parameters = preflight.parameters(
+                loaded, labels=plan.labels, image_shape=plan.image_shape
+            )
     if json_:
         out.print_json(json.dumps({**plan.model_dump(), "parameters": parameters}))
         return
