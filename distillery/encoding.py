@@ -13,8 +13,8 @@ from distillery.runtimes.images import Image
 from distillery.teachers.base import LoadedModel
 
 Row = dict[str, Any]
-"""A student's ``input_ids`` and so on or ``pixel_values``, ``labels``, and what starts with ``teacher_``: the teacher's
-own encoding where it differs, and its ``logits`` where they are known."""
+"""A student's ``input_ids`` and so on or ``pixel_values``, ``labels``, and what starts with
+``teacher_``: its own encoding where that differs, and its ``logits`` where they are known."""
 
 TEACHERS = "teacher_"
 

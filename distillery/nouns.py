@@ -223,7 +223,9 @@ class Parity(Noun):
     mean_abs_logit_difference: float
     mean_kl: float
     label_flip_rate: float
-    shapes: tuple[tuple[int, int], ...] = Field(description="(batch, tokens), or (batch, pixels), compared.")
+    shapes: tuple[tuple[int, int], ...] = Field(
+        description="(batch, tokens), or (batch, pixels), compared."
+    )
 
 
 class Candidate(Noun):

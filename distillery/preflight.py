@@ -136,9 +136,7 @@ def _weights(config: "PretrainedConfig") -> int:
 
 
 def _check_size_gate(recipe: Recipe, limit: int, splits: Splits) -> None:
-    weights = parameters(
-        recipe, labels=len(splits.label_names), image_shape=splits.image_shape
-    )
+    weights = parameters(recipe, labels=len(splits.label_names), image_shape=splits.image_shape)
     per_weight = min(_BYTES_PER_WEIGHT[precision] for precision in recipe.export.precisions)
     smallest = min((student.name for student in recipe.students), key=weights.__getitem__)
     least = int(weights[smallest] * per_weight * _SLACK)

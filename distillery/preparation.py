@@ -54,18 +54,18 @@ class Splits:
     validation: Rows
     test: Rows
     label_names: tuple[str, ...]
-    image_shape: Shape | None
     leaked_rows_removed: int
     validation_made_from_train: bool
     test_made_from_train: bool
+    image_shape: Shape | None = None
 
 
 def load(data: Data) -> Splits:
     """Load and check everything a training would stumble over later.
 
     Raises ``UserError`` with one line for a source that cannot be reached or read, a missing
-    column or split, a column of another kind, images of several sizes, an empty split, a label only in validation or test, and a
-    label with a single row.
+    column or split, a column of another kind, images of several sizes, an empty split, a label
+    only in validation or test, and a label with a single row.
     """
     source = load_source(data)
     if data.train_split not in source:

@@ -21,6 +21,7 @@ from distillery.students.mlp import MlpStudent
 from distillery.students.narrow import Narrow
 from distillery.students.peers import Peers
 from distillery.students.pretrained import PretrainedStudent
+from distillery.students.soft_tree import SoftTreeStudent
 from distillery.teachers.classifier import Classifier
 from distillery.teachers.cnn import CnnTeacher
 from distillery.teachers.from_scratch import FromScratch
@@ -31,7 +32,14 @@ AnyTeacher = Annotated[
     Pretrained | FromScratch | Classifier | CnnTeacher, Field(discriminator="kind")
 ]
 AnyStudent = Annotated[
-    FromLayers | Narrow | PretrainedStudent | BiLstm | EarlyExits | Peers | MlpStudent,
+    FromLayers
+    | Narrow
+    | PretrainedStudent
+    | BiLstm
+    | EarlyExits
+    | Peers
+    | MlpStudent
+    | SoftTreeStudent,
     Field(discriminator="kind"),
 ]
 AnyAugmentation = Annotated[MaskedWords | TangRules | Unlabelled, Field(discriminator="kind")]
@@ -202,7 +210,7 @@ class Recipe(Noun):
     data: Data = Field(title="Data")
     teacher: Annotated[
         Pretrained | FromScratch | Classifier | CnnTeacher | TeacherEnsemble,
-        Field(discriminator="kind")
+        Field(discriminator="kind"),
     ] = Field(title="Teacher")
     augmentation: tuple[AnyAugmentation, ...] = Field(
         default=(),

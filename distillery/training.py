@@ -1,4 +1,4 @@
-"""The only training code: Transformers' Trainer, with our loss, length buckets for text and exact resume."""
+"""The only training code: Transformers' Trainer, with our loss, length buckets, exact resume."""
 
 import contextlib
 import logging

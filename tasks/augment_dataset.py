@@ -19,7 +19,9 @@ def augment_dataset(
     with recorded("augment-dataset") as run:
         texts = preparation.read_texts(dataset, "train")
         held_out = [
-            text for split in ("validation", "test") for text in preparation.read_texts(dataset, split)
+            text
+            for split in ("validation", "test")
+            for text in preparation.read_texts(dataset, split)
         ]
         found = augment(
             augmentations,

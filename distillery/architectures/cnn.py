@@ -33,7 +33,7 @@ class CnnConfig(ImageConfig):
 class Cnn(ImageModel):
     """A block: 3×3 convolution, batch norm, ReLU, 2×2 max pooling."""
 
-    config_class = CnnConfig
+    config_class: type[ImageConfig] = CnnConfig
 
     def __init__(self, config: CnnConfig) -> None:
         super().__init__(config)

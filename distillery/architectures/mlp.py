@@ -33,7 +33,7 @@ class MlpConfig(ImageConfig):
 class Mlp(ImageModel):
     """Linear, ReLU, dropout, as often as there are hidden layers; then a classifier."""
 
-    config_class = MlpConfig
+    config_class: type[ImageConfig] = MlpConfig
 
     def __init__(self, config: MlpConfig) -> None:
         super().__init__(config)

@@ -43,7 +43,7 @@ class ImageConfig(PretrainedConfig):
 class ImageModel(PreTrainedModel):
     """Reads ``pixel_values``. Known to the Auto class that all classifiers here are opened by."""
 
-    config_class = ImageConfig
+    config_class: type[ImageConfig] = ImageConfig
     main_input_name = "pixel_values"
 
     def _init_weights(self, module: nn.Module) -> None:

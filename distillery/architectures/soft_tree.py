@@ -51,7 +51,7 @@ class SoftTreeOutput(SequenceClassifierOutput):
 class SoftTree(ImageModel):
     """Node i's children are 2i + 1 (left) and 2i + 2 (right); leaves are numbered from the left."""
 
-    config_class = SoftTreeConfig
+    config_class: type[ImageConfig] = SoftTreeConfig
 
     def __init__(self, config: SoftTreeConfig) -> None:
         super().__init__(config)

@@ -60,7 +60,6 @@ class Plan(Noun):
     threads: int = Field(ge=0, description="0 means one a physical core.")
     target: str
 
-
     @property
     def examples(self) -> Sequence[Example]:
         """Whichever it names."""
@@ -96,9 +95,10 @@ def measure(
 ) -> list[Measurement]:
     """One measurement an entry, in their order.
 
-    ``texts`` are real inputs, texts or images, from which the same random ones go to every engine: sample i of one
-    measurement and sample i of another answer the same text in the same round. ``threads`` are
-    intra-op threads for each engine; 0 means one a physical core, and what it came to is recorded.
+    ``texts`` are real inputs (or images), from which the same random ones go to every engine:
+    sample i of one measurement and sample i of another answer the same text in the same round.
+    ``threads`` are intra-op threads for each engine; 0 means one a physical core, and what it came
+    to is recorded.
 
     Raises ``BenchmarkProcessError`` where a worker dies or cannot open its candidate, and
     ``ValueError`` where there is nothing to measure. No process is left behind either way.

@@ -17,8 +17,8 @@ from threading import get_native_id
 from time import perf_counter_ns, sleep
 from typing import Any, TextIO
 
-from distillery.runtimes.base import Engine, Example
 from distillery.runtimes import images
+from distillery.runtimes.base import Engine, Example
 from distillery.runtimes.opening import open_engine
 
 _NS_PER_MS = 1e6

@@ -19,7 +19,11 @@ class MlpStudent(ImageStudent):
 
     kind: Literal["mlp"] = "mlp"
     hidden_sizes: tuple[Annotated[int, Field(ge=1, le=65536)], ...] = Field(
-        default=(512, 256), min_length=1, max_length=16, title="Widths", description="Of each layer."
+        default=(512, 256),
+        min_length=1,
+        max_length=16,
+        title="Widths",
+        description="Of each layer.",
     )
     dropout: float = Field(default=0.2, ge=0, lt=1, title="Dropout")
 

@@ -48,9 +48,7 @@ class CnnTeacher(ImageTeacher):
         """In the size asked for; the images' shape is the data set's."""
         from distillery.architectures.cnn import CnnConfig
 
-        return CnnConfig(
-            channels=self.channels, hidden_size=self.hidden_size, dropout=self.dropout
-        )
+        return CnnConfig(channels=self.channels, hidden_size=self.hidden_size, dropout=self.dropout)
 
     def check(self, label_names: Sequence[str]) -> None:
         """Nothing to match: it is made for the data set."""
