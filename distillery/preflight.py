@@ -7,6 +7,7 @@ from distillery.errors import UserError
 from distillery.nouns import Noun
 from distillery.preparation import Splits
 from distillery.recipe import AnyStudent, Recipe
+from distillery.teachers import hub
 from distillery.teachers.cnn import CnnTeacher
 
 if TYPE_CHECKING:
@@ -55,9 +56,9 @@ def check(recipe: Recipe) -> Plan:
         augmentation.check(is_pair=recipe.data.text_pair is not None)
     if recipe.general_distillation is not None:
         recipe.general_distillation.text.check(is_pair=False)
+        _check_general(recipe)
     if recipe.gates.size_bytes_max is not None:
         _check_size_gate(recipe, recipe.gates.size_bytes_max, splits)
-    per_student = 2 if recipe.control else 1
     return Plan(
         recipe_name=recipe.name,
         tracking_uri=tracking_uri,
@@ -67,7 +68,10 @@ def check(recipe: Recipe) -> Plan:
         image_shape=splits.image_shape,
         leaked_rows_removed=splits.leaked_rows_removed,
         trainings=sum(one.fine_tuning is not None for one in recipe.teachers.values())
-        + len(recipe.students) * len(recipe.seeds) * per_student,
+        + sum(
+            bool(student.general) + len(recipe.seeds) * (student.generations + recipe.control)
+            for student in recipe.students
+        ),
     )
 
 
@@ -107,6 +111,12 @@ def _check_student(recipe: Recipe, student: AnyStudent) -> None:
                 f"{' and '.join(sorted(stage.needs - {'logits'}))}; use soft_targets, or a single "
                 "teacher"
             )
+        if own is not None and not student.shares_tokens_with(_source(recipe)):
+            raise UserError(
+                f"{where}: student and teacher split texts into different tokens, so their layers "
+                "cannot be compared; use soft_targets or logit_mse, the teacher's tokenizer, or "
+                "trimming.seen_at_least: 1"
+            )
         if own is None:
             raise UserError(
                 f"{where}: this student has no transformer layers to compare; use soft_targets or "
@@ -133,6 +143,34 @@ def _weights(config: "PretrainedConfig") -> int:
     with torch.device("meta"):  # shapes without memory
         model = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
     return sum(weight.numel() for weight in model.parameters())
+
+
+def _source(recipe: Recipe) -> str | None:
+    return getattr(next(iter(recipe.teachers.values())), "source", None)
+
+
+def _check_general(recipe: Recipe) -> None:
+    """Each general stage can compare the student with the encoder before it is fine-tuned."""
+    source = recipe.pretrained
+    teacher = source.architecture()
+    for student in recipe.students:
+        own = student.architecture(teacher)
+        for number, stage in enumerate(student.general):
+            where = f"student '{student.name}', general {number} ({stage.objective})"
+            if own is None:
+                raise UserError(
+                    f"{where}: this student has no transformer layers; general distillation is for "
+                    "encoders"
+                )
+            try:
+                stage.check(own, teacher)
+            except ValueError as error:
+                raise UserError(f"{where}: {error}") from error
+            if stage.predicts == "tokens" and hub.tokenizer_of(source.source).mask_token is None:
+                raise UserError(
+                    f"{where}: the tokenizer of '{source.source}' has no mask token, so no token "
+                    "can be hidden; use tinybert_layers or minilm_relations"
+                )
 
 
 def _check_size_gate(recipe: Recipe, limit: int, splits: Splits) -> None:

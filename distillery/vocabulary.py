@@ -8,6 +8,7 @@ logits of the given texts stay what they were.
 import json
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import islice
@@ -29,11 +30,13 @@ _CHUNK = 4096  # texts encoded at once: enough for the Rust threads, little to h
 _BYTE_TOKEN = re.compile(r"<0x[0-9A-F]{2}>")
 
 
-def trim(loaded: LoadedModel, texts: "Sequence[Text]") -> LoadedModel:
+def trim(loaded: LoadedModel, texts: "Sequence[Text]", *, seen_at_least: int = 1) -> LoadedModel:
     """A copy with a smaller vocabulary; every given text keeps its segmentation and its logits.
 
     Stay: special and added tokens, all that occurs in ``texts`` (each of a pair by itself), and
-    the characters or bytes that unseen words fall back to. Truncation plays no part.
+    the characters or bytes that unseen words fall back to. Truncation plays no part. Where tokens
+    must have been seen more than once, rare ones fall back too, and texts with them are segmented
+    more finely than before.
 
     Raises ``UserError`` for a kind of vocabulary that cannot be trimmed.
     """
@@ -46,7 +49,7 @@ def trim(loaded: LoadedModel, texts: "Sequence[Text]") -> LoadedModel:
         )
     rows = _words(model).num_embeddings
     kept = (
-        needed(tokenizer, texts)
+        needed(tokenizer, texts, seen_at_least=seen_at_least)
         | set(tokenizer.all_special_ids)
         | {token["id"] for token in whole["added_tokens"]}
         | _fallbacks(whole["model"])
@@ -64,19 +67,22 @@ def trim(loaded: LoadedModel, texts: "Sequence[Text]") -> LoadedModel:
     trimmed = LoadedModel(
         model=_with_rows(model, ids), tokenizer=_with_tokens(tokenizer, whole, ids)
     )
-    _prove(tokenizer, trimmed.tokenizer, texts, ids)
+    if seen_at_least == 1:
+        _prove(tokenizer, trimmed.tokenizer, texts, ids)
     log.info("vocabulary: %d of %d tokens stay", len(ids), rows)
     return trimmed
 
 
-def needed(tokenizer: "PreTrainedTokenizerFast", texts: "Sequence[Text]") -> frozenset[int]:
-    """The ids that occur when ``texts`` are encoded without truncation."""
+def needed(
+    tokenizer: "PreTrainedTokenizerFast", texts: "Sequence[Text]", *, seen_at_least: int = 1
+) -> frozenset[int]:
+    """The ids that occur so often when ``texts`` are encoded without truncation."""
     bare = _bare(tokenizer)
-    found: set[int] = set()
+    found: Counter[int] = Counter()
     for chunk in _chunks(texts):
         for encoding in bare.encode_batch_fast(chunk):
             found.update(encoding.ids)
-    return frozenset(found)
+    return frozenset(i for i, count in found.items() if count >= seen_at_least)
 
 
 def _bare(tokenizer: "PreTrainedTokenizerFast") -> "Tokenizer":

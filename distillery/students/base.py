@@ -37,14 +37,21 @@ GeneralObjective = Annotated[
     Field(discriminator="objective"),
 ]
 
-Vocabulary = Annotated[
-    Literal["teacher", "trimmed"],
-    Field(
-        title="Vocabulary",
-        description="The teacher's, or only what the texts need of it, with pieces for all else: "
-        "most of a small student's weights are its embedding table.",
-    ),
-]
+
+class Trimming(Noun):
+    """Only what the texts need of the teacher's vocabulary, with smaller pieces for all else.
+
+    Most of a small student's weights are its embedding table.
+    """
+
+    seen_at_least: int = Field(
+        default=1,
+        ge=1,
+        le=1_000_000,
+        title="Seen at least",
+        description="Tokens seen less often in what the student learns from fall back to smaller "
+        "pieces. More than 1 is only for losses on logits: others compare token by token.",
+    )
 
 
 class Student(Noun, ABC):
@@ -77,6 +84,13 @@ class Student(Noun, ABC):
         description="Born again: each generation learns from the one before, the first from the "
         "teacher (Furlanello et al. 2018).",
     )
+
+    def shares_tokens_with(self, teacher: str | None) -> bool:
+        """Whether it splits what it learns from as its teacher does, a checkpoint by its source.
+
+        Losses on hidden states and attention compare the two token by token.
+        """
+        return False
 
     @abstractmethod
     def check(self, teacher: Architecture) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class BiLstm(Student):
-    """Hundreds of times fewer operations than a transformer; best with much unlabelled text."""
+    """Far fewer operations than a transformer; the paper teaches it on augmented text."""
 
     kind: Literal["bilstm"] = "bilstm"
     hidden_size: int = Field(

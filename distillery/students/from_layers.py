@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from distillery.errors import UserError
 from distillery.nouns import Architecture
-from distillery.students.base import Student, Vocabulary
+from distillery.students.base import Student, Trimming
 from distillery.teachers.base import LoadedModel, architecture_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ class FromLayers(Student):
         title="Teacher layers",
         description="Which teacher layers to copy, from 0; [0, 5] makes a 2-layer student.",
     )
-    vocabulary: Vocabulary = "teacher"
+    trimming: Trimming | None = Field(
+        default=None, title="Trimming", description="Of the vocabulary; the teacher's if left out."
+    )
 
     @model_validator(mode="after")
     def _born_once(self) -> "FromLayers":
@@ -39,6 +41,10 @@ class FromLayers(Student):
                 "pretrained or narrow"
             )
         return self
+
+    def shares_tokens_with(self, teacher: str | None) -> bool:
+        """Yes, unless rare tokens were trimmed."""
+        return self.trimming is None or self.trimming.seen_at_least == 1
 
     def check(self, teacher: Architecture) -> None:
         """Each chosen layer is there."""
@@ -79,11 +85,11 @@ class FromLayers(Student):
                     weights[f"{prefix}{position}.{rest}"] = weight
         student.load_state_dict(weights, strict=True)
         made = LoadedModel(model=student, tokenizer=teacher.tokenizer)
-        if self.vocabulary == "teacher":
+        if self.trimming is None:
             return made
         from distillery import vocabulary
 
-        return vocabulary.trim(made, texts)
+        return vocabulary.trim(made, texts, seen_at_least=self.trimming.seen_at_least)
 
 
 def _layer_prefix(names: "dict[str, object]", depth: int) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from distillery.nouns import Architecture
-from distillery.students.base import Student, Vocabulary
+from distillery.students.base import Student, Trimming
 from distillery.teachers.base import LoadedModel, architecture_of
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ class Narrow(Student):
     intermediate_size: int = Field(
         default=1200, ge=8, le=16384, title="Width of the feed-forward layers"
     )
-    vocabulary: Vocabulary = "teacher"
+    trimming: Trimming | None = Field(
+        default=None, title="Trimming", description="Of the vocabulary; the teacher's if left out."
+    )
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> "Narrow":
@@ -37,6 +39,10 @@ class Narrow(Student):
                 f"hidden_size {self.hidden_size} is no multiple of heads {self.heads}; change one"
             )
         return self
+
+    def shares_tokens_with(self, teacher: str | None) -> bool:
+        """Yes, unless rare tokens were trimmed."""
+        return self.trimming is None or self.trimming.seen_at_least == 1
 
     def check(self, teacher: Architecture) -> None:
         """Any teacher will do."""
@@ -69,8 +75,8 @@ class Narrow(Student):
         config = self.config(teacher.model.config, is_pair=is_pair)
         model = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
         made = LoadedModel(model=model, tokenizer=teacher.tokenizer)
-        if self.vocabulary == "teacher":
+        if self.trimming is None:
             return made
         from distillery import vocabulary
 
-        return vocabulary.trim(made, texts)
+        return vocabulary.trim(made, texts, seen_at_least=self.trimming.seen_at_least)

@@ -40,6 +40,13 @@ class PretrainedStudent(Student):
         description="Which of its layers to keep, from 0; all if left out.",
     )
 
+    def shares_tokens_with(self, teacher: str | None) -> bool:
+        """Where the two tokenizers have one vocabulary."""
+        if teacher is None:
+            return False
+        own = hub.tokenizer_of(self.source, self._who)
+        return own.get_vocab() == hub.tokenizer_of(teacher).get_vocab()
+
     def check(self, teacher: Architecture) -> None:
         """Its source can be reached and has weights, a tokenizer and the chosen layers."""
         depth = hub.config_of(self.source, self._who).num_hidden_layers

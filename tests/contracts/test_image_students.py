@@ -94,7 +94,7 @@ def _build(student: ImageStudent, teacher: LoadedModel) -> LoadedModel:
 
 
 def _logits(loaded: LoadedModel) -> torch.Tensor:
-    H, W, C = loaded.model.config.image_shape
+    _, _, C = loaded.model.config.image_shape
     rows = inputs_of(loaded, pictures.pictures(5, channels=C)[0], 0)
     loaded.model.eval()  # type: ignore[no-untyped-call]
     with torch.inference_mode():

@@ -1,7 +1,7 @@
 """Parity's numbers, held against ones worked out by hand."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from distillery.export import parity
-from distillery.runtimes.base import Card, Encoded, Engine
+from distillery.runtimes.base import Card, Encoded, Engine, Text, TextEncoder
 
 from . import tiny
 
@@ -20,8 +20,13 @@ class Fake(Engine):
     """Real tokenization; answers as it is told."""
 
     def __init__(self, folder: Path, answer: Answer) -> None:
-        super().__init__(folder)
+        self.card = Card.read(folder)
+        self._encode = TextEncoder(folder, self.card)
         self._answer = answer
+
+    def encode(self, texts: Sequence[Text]) -> Encoded:
+        """As every engine of texts does."""
+        return self._encode(texts)
 
     def logits(self, encoded: Encoded) -> NDArray[np.float32]:
         """(B, 2)."""

@@ -206,7 +206,7 @@ def run(*, promoted: bool = True, requests: int = 100) -> Findings:
             validation_made_from_train=True,
             test_made_from_train=False,
         ),
-        teacher=checkpoint("teacher", "teacher", "t"),
+        teachers=(checkpoint("teacher", "teacher", "t"),),
         students=(checkpoint("student", "student", "s"),),
         controls=(checkpoint("student-control", "control", "k"),),
         # the order of a run; rows are sorted

@@ -167,7 +167,7 @@ def test_a_run_that_measured_and_trained_nothing_still_has_a_page() -> None:
     findings = run(promoted=False)
     bare = findings.model_copy(
         update={
-            "teacher": findings.teacher.model_copy(update={"history": ()}),
+            "teachers": (findings.teachers[0].model_copy(update={"history": ()}),),
             "students": (),
             "controls": (),
             "candidates": findings.candidates[2:],

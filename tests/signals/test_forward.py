@@ -1,7 +1,5 @@
 """What a loss is given is what the model computed, whatever the architecture calls its parts."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from export import tiny

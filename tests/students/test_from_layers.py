@@ -46,7 +46,7 @@ def _logits(model: Any) -> torch.Tensor:
 
 @pytest.mark.parametrize("chosen", [(0,), (3,), (0, 3), (2, 1), (1, 1)])
 def test_chosen_layers_are_the_teachers(teacher: LoadedModel, chosen: tuple[int, ...]) -> None:
-    student = _student(*chosen).build(teacher).model
+    student = _student(*chosen).build(teacher, texts=(), is_pair=False).model
     assert student.config.num_hidden_layers == len(chosen)
     stack, teachers = _stack(student), _stack(teacher.model)
     assert len(stack) == len(chosen)
@@ -56,7 +56,7 @@ def test_chosen_layers_are_the_teachers(teacher: LoadedModel, chosen: tuple[int,
 
 
 def test_all_but_the_layers_is_the_teachers_too(teacher: LoadedModel) -> None:
-    student = _student(0, 3).build(teacher).model
+    student = _student(0, 3).build(teacher, texts=(), is_pair=False).model
     theirs = teacher.model.state_dict()
     outside = [name for name in student.state_dict() if ".layer." not in name]
     assert any("embeddings" in name for name in outside)
@@ -68,18 +68,21 @@ def test_all_but_the_layers_is_the_teachers_too(teacher: LoadedModel) -> None:
 def test_it_answers_as_its_teacher_with_layers_left_out(
     teacher: LoadedModel, tmp_path: Path
 ) -> None:
-    assert torch.equal(_logits(_student(0, 1, 2, 3).build(teacher).model), _logits(teacher.model))
+    assert torch.equal(
+        _logits(_student(0, 1, 2, 3).build(teacher, texts=(), is_pair=False).model),
+        _logits(teacher.model),
+    )
     cut = make_teacher(tmp_path, teacher.model.config.model_type, layers=_LAYERS).model
     stack = _stack(cut)
     del stack[1], stack[1]
-    found = _logits(_student(0, 3).build(teacher).model)
+    found = _logits(_student(0, 3).build(teacher, texts=(), is_pair=False).model)
     torch.testing.assert_close(found, _logits(cut))
     assert not torch.allclose(found, _logits(teacher.model))
 
 
 def test_training_it_leaves_the_teacher_alone(teacher: LoadedModel) -> None:
     before = _logits(teacher.model)
-    student = _student(0, 1).build(teacher).model
+    student = _student(0, 1).build(teacher, texts=(), is_pair=False).model
     with torch.no_grad():
         for weight in student.parameters():
             weight.zero_()
@@ -88,7 +91,7 @@ def test_training_it_leaves_the_teacher_alone(teacher: LoadedModel) -> None:
 
 
 def test_labels_and_tokenizer_come_along(teacher: LoadedModel) -> None:
-    student = _student(1).build(teacher)
+    student = _student(1).build(teacher, texts=(), is_pair=False)
     assert student.model.config.id2label == teacher.model.config.id2label
     assert student.tokenizer.get_vocab() == teacher.tokenizer.get_vocab()
 
@@ -100,6 +103,6 @@ def test_a_layer_out_of_range(teacher: LoadedModel, outside: int) -> None:
         "layers, so choose from 0 to 3"
     )
     with pytest.raises(UserError, match=line):
-        _student(0, outside).config(teacher.model.config)
+        _student(0, outside).config(teacher.model.config, is_pair=False)
     with pytest.raises(UserError, match=line):
-        _student(0, outside).build(teacher)
+        _student(0, outside).build(teacher, texts=(), is_pair=False)

@@ -1,0 +1,184 @@
+"""Every loss and every student, really: two steps of training, ONNX, int8, predictions."""
+
+import types
+import typing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from export import tiny
+
+from distillery import distillation, evaluation, general, preparation, storage
+from distillery.export import candidates
+from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels
+from distillery.objectives.base import Objective, Training
+from distillery.objectives.hard_labels import HardLabels
+from distillery.objectives.soft_targets import SoftTargets
+from distillery.recipe import AnyStudent, Data, Export
+from distillery.signals import soft_labels as cache
+from distillery.students.base import GeneralObjective, Student, TaskObjective, Trimming
+from distillery.students.from_layers import FromLayers
+from distillery.students.narrow import Narrow
+from distillery.teachers.pretrained import Pretrained
+
+_TRAINING = Training(epochs=1, batch_size=8, learning_rate=1e-3)
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "FromLayers": {"layers": (1,), "trimming": Trimming()},
+    "Narrow": {"layers": 1, "hidden_size": 16, "heads": 4, "intermediate_size": 24},
+    "BiLstm": {"embedding_size": 12, "hidden_size": 8, "fully_connected_size": 8},
+    "EarlyExits": {"layers": (0, 1), "exits": (1,)},
+    "Peers": {"layers": ((1,), (0,))},
+    "MiniLmRelations": {"relation_heads": 4},
+    "TinyBertLayers": {},
+}
+_EXPORT = Export(parity_rows=8, fp32_max_abs_logit_difference=1e-2, int8_max_label_flip_rate=1)
+
+
+def _members(union: Any) -> list[type]:
+    """The classes of ``Annotated[A | B, …]``."""
+    inside = typing.get_args(union)[0]
+    return list(typing.get_args(inside)) if isinstance(inside, types.UnionType) else [inside]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> typing.Iterator["World"]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISTILLERY_STORAGE", str(tmp_path_factory.mktemp("store")))
+        yield World(tmp_path_factory.mktemp("world"))
+
+
+class World:
+    """A data set, a fine-tuned teacher of four layers, its soft labels, and text beside."""
+
+    def __init__(self, folder: Path) -> None:
+        lines = ["text,label"] + [
+            f"{text} {word},{word}"
+            for text in tiny.TEXTS[:12]
+            for word in ("money", "bank", "weather")
+        ]
+        (folder / "rows.csv").write_text("\n".join(dict.fromkeys(lines)))
+        data = Data(source=str(folder / "rows.csv"))
+        self.dataset: Dataset = preparation.store(preparation.load(data), data, "toy")
+        self.source = Pretrained(
+            source=str(tiny.save_checkpoint(folder / "encoder")), max_length=24, training=_TRAINING
+        )
+        self.folder = folder
+        self.teacher: Checkpoint = distillation.fine_tune(
+            self.source,
+            self.dataset,
+            name="teacher",
+            seed=1,
+            work=storage.work("teacher"),
+            on_epoch=lambda _: None,
+        )
+        self.corpus: Corpus = preparation.store_corpus(
+            [f"please {text}" for text in tiny.TEXTS], is_pair=False, origin="made up"
+        )
+        texts, _ = preparation.read(self.dataset, "train")
+        self.soft_labels: list[SoftLabels] = [
+            cache.compute(self.teacher, texts, self.dataset.digest),
+            cache.compute(self.teacher, preparation.read_corpus(self.corpus), self.corpus.digest),
+        ]
+
+    def distilled(self, student: Student, start: Checkpoint | None = None) -> Checkpoint:
+        return distillation.distill(
+            student,
+            self.teacher,
+            self.soft_labels,
+            self.dataset,
+            self.corpus,
+            start=start,
+            role="student",
+            seed=1,
+            work=storage.work(f"work-{student.name}"),
+            on_epoch=lambda _: None,
+        )
+
+    def runs_everywhere(self, checkpoint: Checkpoint) -> None:
+        """Through ONNX and int8, and every test row gets an answer."""
+        texts, _ = preparation.read(self.dataset, "validation")
+        fp32 = candidates.fp32_candidate(checkpoint, texts, _EXPORT, is_pair=False)
+        assert fp32.parity_failure is None
+        int8 = candidates.int8_candidate(fp32, texts, _EXPORT, ())
+        assert int8.parity_failure is None
+        for candidate in (fp32, int8):
+            quality = evaluation.evaluate(candidate, self.dataset)
+            assert len(quality.predictions) == self.dataset.test.rows
+
+
+@pytest.mark.parametrize("objective", _members(TaskObjective), ids=lambda one: one.__name__)
+def test_every_loss_of_a_task(objective: type[Objective], world: World) -> None:
+    stage: Any = objective(
+        training=_TRAINING, rows="augmented", **_SETTINGS.get(objective.__name__, {})
+    )
+    student = FromLayers(
+        name=f"by-{objective.__name__.lower()}",
+        layers=(0, 1),
+        trimming=Trimming(),
+        task=(stage, HardLabels(training=_TRAINING)),
+    )
+    checkpoint = world.distilled(student)
+    assert len(checkpoint.history) == 2
+    world.runs_everywhere(checkpoint)
+
+
+@pytest.mark.parametrize(
+    "student",
+    [one for one in _members(AnyStudent) if getattr(one, "reads", "") == "text"],
+    ids=lambda one: one.__name__,
+)
+def test_every_student(student: type[Student], world: World) -> None:
+    settings = _SETTINGS.get(student.__name__, {})
+    if student.__name__ == "PretrainedStudent":
+        settings = {"source": world.source.source, "layers": (0,)}
+    made = student(
+        name=f"a-{student.__name__.lower()}",
+        task=(SoftTargets(training=_TRAINING),),
+        **settings,
+    )
+    world.runs_everywhere(world.distilled(made))
+    control = world.distilled(made.as_control())
+    assert control.digest != world.teacher.digest
+
+
+@pytest.mark.parametrize("objective", _members(GeneralObjective), ids=lambda one: one.__name__)
+def test_every_loss_of_general_distillation(objective: type[Objective], world: World) -> None:
+    stage: Any = objective(training=_TRAINING, **_SETTINGS.get(objective.__name__, {}))
+    student: Student
+    if stage.predicts == "tokens":  # the same width as its teacher
+        student = FromLayers(
+            name="general", layers=(0,), general=(stage,), task=(HardLabels(training=_TRAINING),)
+        )
+    else:
+        student = Narrow(
+            name="general",
+            general=(stage,),
+            trimming=Trimming(),
+            task=(HardLabels(training=_TRAINING),),
+            **_SETTINGS["Narrow"],
+        )
+    language_model = general.language_model(
+        world.source,
+        world.corpus,
+        _TRAINING,
+        seed=1,
+        work=storage.work("head"),
+        on_epoch=lambda _: None,
+    )
+    assert language_model.history, "a classifier's checkpoint has no such head: it is trained"
+    start = general.distill_generally(
+        student.before_its_task(),
+        world.source,
+        language_model,
+        world.corpus,
+        world.dataset.label_names,
+        is_pair=False,
+        seed=1,
+        work=storage.work("general"),
+        on_epoch=lambda _: None,
+    )
+    assert all(epoch.validation_accuracy is None for epoch in start.history)
+    checkpoint = world.distilled(student, start)
+    assert checkpoint.parent_digest == start.digest
+    assert checkpoint.digest != world.distilled(student).digest, "what it learned goes on with it"
+    world.runs_everywhere(checkpoint)

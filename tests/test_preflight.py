@@ -1,0 +1,99 @@
+"""What would stop a run after its first training is told before it, in one line with the mend."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from export import tiny
+
+from distillery import preflight
+from distillery.errors import UserError
+from distillery.recipe import Recipe
+
+_LAYERS = {"name": "a", "kind": "from_layers", "layers": [0, 1]}
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, storage_root: Path) -> dict[str, Any]:
+    lines = ["text,label"] + [
+        f"{text} {word},{word}" for text in tiny.TEXTS[:12] for word in ("money", "bank")
+    ]
+    (tmp_path / "rows.csv").write_text("\n".join(lines))
+    return {
+        "name": "toy",
+        "data": {"source": str(tmp_path / "rows.csv")},
+        "teacher": {
+            "kind": "pretrained",
+            "source": str(tiny.save_checkpoint(tmp_path / "encoder")),
+            "max_length": 24,
+        },
+        "students": [_LAYERS],
+    }
+
+
+def _check(recipe: dict[str, Any], **changes: Any) -> preflight.Plan:
+    return preflight.check(Recipe.model_validate({**recipe, **changes}))
+
+
+def test_a_sound_recipe_says_how_much_is_trained(recipe: dict[str, Any]) -> None:
+    assert _check(recipe).trainings == 3
+    ensemble = {"kind": "ensemble", "members": [recipe["teacher"]] * 3}
+    assert _check(recipe, teacher=ensemble, seeds=[1, 2]).trainings == 7
+
+
+@pytest.mark.parametrize(
+    ("student", "line"),
+    [
+        (
+            {**_LAYERS, "trimming": {"seen_at_least": 2}, "task": [{"objective": "patient_kd"}]},
+            r"student 'a', task 0 \(patient_kd\): student and teacher split texts into different",
+        ),
+        (
+            {"name": "b", "kind": "bilstm", "task": [{"objective": "tinybert_layers"}]},
+            r"student 'b', task 0 \(tinybert_layers\): this student has no transformer layers",
+        ),
+        (
+            {
+                "name": "c",
+                "kind": "narrow",
+                "layers": 2,
+                "hidden_size": 16,
+                "heads": 2,
+                "task": [{"objective": "tinybert_layers"}],
+            },
+            r"student 'c', task 0 \(tinybert_layers\): .*heads",
+        ),
+        (
+            {**_LAYERS, "layers": [0], "task": [{"objective": "patient_kd"}]},
+            r"student 'a', task 0 \(patient_kd\): .*give the student 2 layers",
+        ),
+    ],
+)
+def test_a_student_whose_loss_cannot_compare(
+    recipe: dict[str, Any], student: dict[str, Any], line: str
+) -> None:
+    with pytest.raises(UserError, match=line):
+        _check(recipe, students=[student])
+
+
+def test_an_ensemble_gives_logits_alone(recipe: dict[str, Any]) -> None:
+    teacher = {"kind": "ensemble", "members": [recipe["teacher"]] * 2}
+    student = {**_LAYERS, "task": [{"objective": "minilm_relations", "relation_heads": 4}]}
+    with pytest.raises(UserError, match="an ensemble gives logits alone"):
+        _check(recipe, teacher=teacher, students=[student])
+
+
+def test_general_stages_compare_widths_too(recipe: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "more.csv").write_text("text\n" + "\n".join(tiny.TEXTS))
+    text = {"text": {"source": str(tmp_path / "more.csv")}}
+    narrow = {"name": "c", "kind": "narrow", "layers": 2, "hidden_size": 16, "heads": 4}
+    student = {**narrow, "general": [{"objective": "distilbert_triple"}]}
+    with pytest.raises(UserError, match=r"student 'c', general 0 \(distilbert_triple\): "):
+        _check(recipe, students=[student], general_distillation=text)
+    student = {**narrow, "general": [{"objective": "tinybert_layers"}]}
+    assert _check(recipe, students=[student], general_distillation=text).trainings == 4
+
+
+def test_text_to_augment_with_that_is_not_there(recipe: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=r"augmentation: unlabelled: .*nowhere"):
+        _check(recipe, augmentation=[{"kind": "unlabelled", "source": "/nowhere/at/all"}])
