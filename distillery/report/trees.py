@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 _MODEL_TYPE = "distillery_soft_tree"
 _MOST_IMAGES = 1000
 _LEVELS_DRAWN = 3
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +121,9 @@ def upper_levels(tree: Tree) -> str:
         nodes[levels, i] = axes
     for (level, i), axes in nodes.items():
         for side in (0, 1) if level < levels else ():
-            _join(figure, axes, nodes[level + 1, 2 * i + side], "right" if side else "left")
+            lower = nodes[level + 1, 2 * i + side]
+            top = 1.0 if level + 1 < levels else 1.22  # above the answer's title
+            _join(figure, axes, lower, "right" if side else "left", top)
     best = [tree.label_names[int(answer.argmax())] for answer in answers]
     return as_svg(
         figure,
@@ -183,8 +186,10 @@ def _draw_answer(axes: Axes, label_names: Sequence[str], answer: Floats, below: 
     axes.bar(range(len(answer)), answer, color=colours, width=0.8)
     axes.set_ylim(0, 1)
     _bare(axes, below)
-    best = int(answer.argmax())
-    axes.set_title(label_names[best], fontsize=9, color=INK, pad=2, parse_math=False)
+    # a branch may lead to several labels: those at least half as likely as the first
+    order = [int(i) for i in np.argsort(-answer)[:_MOST_NAMES] if answer[i] >= answer.max() / 2]
+    named = ", ".join(label_names[i] for i in order)
+    axes.set_title(named, fontsize=9, color=INK, pad=2, parse_math=False)
 
 
 def _bare(axes: Axes, below: str = "") -> None:
@@ -197,11 +202,11 @@ def _bare(axes: Axes, below: str = "") -> None:
     axes.set_xlabel(below, fontsize=8.5, color=MUTED, labelpad=3, parse_math=False)
 
 
-def _join(figure: Figure, upper: Axes, lower: Axes, side: str) -> None:
+def _join(figure: Figure, upper: Axes, lower: Axes, side: str, top: float) -> None:
     line = ConnectionPatch(
         xyA=(0.25 if side == "left" else 0.75, 0),
         coordsA=upper.transAxes,
-        xyB=(0.5, 1),
+        xyB=(0.5, top),
         coordsB=lower.transAxes,
         color=MUTED,
         linewidth=0.8,
