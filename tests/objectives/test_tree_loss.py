@@ -23,7 +23,8 @@ def model() -> Model:
     config = SoftTreeConfig(
         depth=_DEPTH, image_shape=(3, 2, 1), num_labels=_C, pixel_mean=(0.4,), pixel_std=(0.3,)
     )
-    made = Model(config).eval()
+    made = Model(config)
+    made.eval()  # type: ignore[no-untyped-call]
     with torch.no_grad():
         made.filters.weight.mul_(3)
         made.leaves.weight.mul_(20)
