@@ -1,4 +1,17 @@
-"""A soft decision tree: readable, since every answer is a path of filters (Frosst, Hinton 2017)."""
+"""A soft decision tree: readable, since every answer is a path of filters (Frosst, Hinton 2017).
+
+Seen on MNIST (depth 8, batches of 256, learning rate .01, 12 epochs, one seed; best validation
+accuracy):
+
+    soft_tree, T = 1, by weight_balance    .3: 96.9 %   .1: 96.8 %   .03: 97.3 %   .01: 95.9 %
+    soft_tree, weight_balance .03, by T     2: 97.2 %    4: 97.1 %
+    hard_tree, weight_balance .03             97.2 %
+    on the mixture of leaves alone         hard_labels 94.1 %, soft_targets at T = 4 93.0 %
+
+The loss over leaves and the balance matter; with them the teacher adds no more than one seed's
+noise (over a teacher that knows its training images by heart). The paper's trees have 94.5 % on
+labels and 96.8 % distilled, on the test images.
+"""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Literal, Self
