@@ -11,7 +11,8 @@ log = logging.getLogger(__name__)
 
 
 def fetch(model: str, dataset: Dataset, challengers: Sequence[Candidate]) -> Candidate | None:
-    """None where there is no champion, it is among the challengers, or it knows other labels.
+    """None where there is no champion, it is among the challengers, or it knows other labels or
+    reads other rows.
 
     Raises ``UserError`` where the champion was not registered by distillery.
     """
@@ -26,6 +27,9 @@ def fetch(model: str, dataset: Dataset, challengers: Sequence[Candidate]) -> Can
             "the champion %s knows other labels than this data set; it cannot be compared",
             version.uri,
         )
+        return None
+    if card.image_shape != dataset.image_shape:
+        log.warning("the champion %s reads other rows; it cannot be compared", version.uri)
         return None
     tags = tracking.tags_of(version)
     return Candidate(

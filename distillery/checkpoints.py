@@ -20,10 +20,12 @@ from distillery.teachers.base import LoadedModel
 
 
 def save(loaded: LoadedModel) -> Artifact:
-    """Weights, configuration and tokenizer, into the storage."""
+    """Weights, configuration and, for text, the tokenizer, into the storage."""
     with storage.new_folder() as folder:
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         loaded.model.save_pretrained(folder)
+        if loaded.reads_images:
+            return storage.put(folder, "checkpoint")
         # what was encoded last must not become part of the content
         loaded.tokenizer.backend_tokenizer.no_truncation()
         loaded.tokenizer.backend_tokenizer.no_padding()
@@ -45,6 +47,8 @@ def load_folder(folder: Path) -> LoadedModel:
     model = AutoModelForSequenceClassification.from_pretrained(
         folder, local_files_only=True, use_safetensors=True
     )
+    if model.main_input_name == "pixel_values":
+        return LoadedModel(model=model.eval(), tokenizer=None)
     tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(  # type: ignore[assignment]
         folder, local_files_only=True
     )

@@ -34,10 +34,14 @@ def of_folder(folder: Path) -> str:
 
 
 def of_texts(texts: Iterable[str]) -> bytes:
-    """A 16-byte key for one row's texts; an unambiguous join, so that ("a", "b") ≠ ("ab",)."""
+    """A 16-byte key for one row's texts."""
+    return of_parts(text.encode() for text in texts)
+
+
+def of_parts(parts: Iterable[bytes]) -> bytes:
+    """A 16-byte key; an unambiguous join, so that ("a", "b") ≠ ("ab",)."""
     digest = hashlib.blake2b(digest_size=16)
-    for text in texts:
-        data = text.encode()
+    for data in parts:
         digest.update(len(data).to_bytes(8, "little"))
         digest.update(data)
     return digest.digest()

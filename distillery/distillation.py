@@ -11,12 +11,19 @@ from transformers import set_seed
 from distillery import checkpoints, preparation
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
 from distillery.objectives.base import UNLABELLED, Objective
-from distillery.preparation import Text
+from distillery.preparation import Example
+from distillery.runtimes.images import Image
 from distillery.signals import soft_labels as cache
 from distillery.signals.teaching import CachedTeaching, LiveTeaching
 from distillery.stages import Curriculum, Lesson, OnEpoch, Split, through
 from distillery.students.base import Student
-from distillery.teachers.base import LoadedModel, TeacherSource, architecture_of
+from distillery.teachers.base import (
+    ImageTeacher,
+    LoadedModel,
+    TeacherSource,
+    TextTeacher,
+    architecture_of,
+)
 from distillery.training import Trained
 
 
@@ -24,13 +31,13 @@ def fine_tune(
     teacher: TeacherSource, dataset: Dataset, *, name: str, seed: int, work: Path, on_epoch: OnEpoch
 ) -> Checkpoint:
     """The teacher: trained where its source says so, else taken as it is."""
-    texts, _ = preparation.read(dataset, "train")
+    examples, _ = preparation.read(dataset, "train")
     set_seed(seed)
-    loaded = teacher.build(texts=preparation.singles(texts), label_names=dataset.label_names)
+    loaded = _made(teacher, examples, dataset.label_names)
     trained = through(
         loaded,
         (teacher.fine_tuning,) if teacher.fine_tuning else (),
-        _Labelled(dataset=dataset, max_length=teacher.max_length),
+        _Labelled(dataset=dataset, max_length=teacher.longest_input),
         seed=seed,
         work=work,
         on_epoch=on_epoch,
@@ -41,11 +48,23 @@ def fine_tune(
         label_names=dataset.label_names,
         name=name,
         role="teacher",
-        max_length=teacher.max_length,
+        max_length=teacher.longest_input,
         parent_digest=None,
         seed=seed,
         work=work,
     )
+
+
+def _made(
+    teacher: TeacherSource, examples: Sequence[Example], label_names: Sequence[str]
+) -> LoadedModel:
+    match teacher:
+        case TextTeacher():
+            return teacher.build(texts=preparation.singles(examples), label_names=label_names)
+        case ImageTeacher():
+            images = [example for example in examples if isinstance(example, Image)]
+            return teacher.build(images=images, label_names=label_names)
+    raise TypeError(f"a {type(teacher).__name__} reads neither text nor images")
 
 
 def distill(
@@ -122,7 +141,7 @@ class _Labelled(Curriculum):
         texts, labels = preparation.read(self.dataset, "validation")
         return Split(texts=texts, labels=labels)
 
-    def lesson(self, stage: Objective, texts: Sequence[Text]) -> Lesson:
+    def lesson(self, stage: Objective, texts: Sequence[Example]) -> Lesson:
         raise ValueError(f"{type(stage).__name__} needs a teacher's signal")
 
 
@@ -143,7 +162,7 @@ class _Taught(_Labelled):
         more = preparation.read_corpus(self.corpus)
         return Split(texts=[*rows.texts, *more], labels=[*rows.labels, *[UNLABELLED] * len(more)])
 
-    def lesson(self, stage: Objective, texts: Sequence[Text]) -> Lesson:
+    def lesson(self, stage: Objective, texts: Sequence[Example]) -> Lesson:
         if stage.needs == {"logits"}:
             return Lesson(
                 teaching=CachedTeaching(self.teacher.weights, self.teacher.mean),

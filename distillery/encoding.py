@@ -1,21 +1,39 @@
-"""Texts to token ids, and rows to batches padded to their longest row."""
+"""Examples to model inputs, and rows to batches: texts padded to the longest, images stacked."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import PreTrainedTokenizerFast
 
 from distillery.objectives.base import UNLABELLED
-from distillery.preparation import Text
+from distillery.preparation import Example, Text
+from distillery.runtimes.images import Image
+from distillery.teachers.base import LoadedModel
 
 Row = dict[str, Any]
-"""A student's ``input_ids`` and so on, ``labels``, and what starts with ``teacher_``: the teacher's
-own encoding where it differs, and its ``logits`` where they are known."""
+"""A student's ``input_ids`` and so on or ``pixel_values``, ``labels``, and what starts with
+``teacher_``: its own encoding where that differs, and its ``logits`` where they are known."""
 
 TEACHERS = "teacher_"
 
 _SEQUENCES = ("input_ids", "attention_mask", "token_type_ids")
+
+
+def inputs_of(loaded: LoadedModel, examples: Sequence[Example], max_length: int) -> list[Row]:
+    """One row an example, as the model takes it: token ids, or pixels (C, H, W) in uint8."""
+    if loaded.reads_images:
+        images = [example for example in examples if isinstance(example, Image)]
+        return [{"pixel_values": image.pixels.transpose(2, 0, 1)} for image in images]
+    texts = [example for example in examples if not isinstance(example, Image)]
+    return encode(loaded.tokenizer, texts, max_length)
+
+
+def collator_of(loaded: LoadedModel, teacher_pad_token_id: int = 0) -> "Collator":
+    """What makes batches of such rows."""
+    pad = 0 if loaded.reads_images else loaded.tokenizer.pad_token_id
+    return Collator(pad, teacher_pad_token_id)
 
 
 def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Text], max_length: int) -> list[Row]:
@@ -33,15 +51,18 @@ _MASKED_SHARE = 0.15
 
 
 class Collator:
-    """Pads to the longest row of the batch."""
+    """Pads to the longest row of the batch; images are all of one shape."""
 
     def __init__(self, pad_token_id: int, teacher_pad_token_id: int = 0) -> None:
         self._pads = {"attention_mask": 0, "token_type_ids": 0}
         self._pad_ids = {"": pad_token_id, TEACHERS: teacher_pad_token_id}
 
     def __call__(self, rows: Sequence[Row]) -> dict[str, torch.Tensor]:
-        """Sequences (B, S), labels (B,), teacher_logits (B, K, C)."""
+        """Sequences (B, S) or pixels (B, C, H, W), labels (B,), teacher_logits (B, K, C)."""
         batch = {}
+        if "pixel_values" in rows[0]:
+            pixels = np.stack([row["pixel_values"] for row in rows])
+            batch["pixel_values"] = torch.from_numpy(pixels)
         for whose, pad_token_id in self._pad_ids.items():
             for name in _SEQUENCES:
                 key = whose + name

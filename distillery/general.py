@@ -17,7 +17,7 @@ from distillery.encoding import Collator, MaskingCollator
 from distillery.nouns import Checkpoint, Corpus
 from distillery.objectives.base import UNLABELLED, Objective, Training
 from distillery.objectives.masked_language_model import MaskedLanguageModel
-from distillery.preparation import Text
+from distillery.preparation import Example, Text
 from distillery.signals.teaching import LiveTeaching
 from distillery.stages import Curriculum, Lesson, OnEpoch, Split, through
 from distillery.students.base import Student
@@ -149,7 +149,7 @@ class _Unlabelled(Curriculum):
         texts = preparation.read_corpus(self.corpus)
         return self._without_labels(texts[len(texts) - self._held_out(texts) :])
 
-    def lesson(self, stage: Objective, texts: Sequence[Text]) -> Lesson:
+    def lesson(self, stage: Objective, texts: Sequence[Example]) -> Lesson:
         assert self.teacher is not None
         assert self.student is not None
         theirs = architecture_of(self.teacher.model.config)

@@ -40,15 +40,16 @@ class Split(Noun):
     rows: int
     label_counts: tuple[int, ...] = Field(description="Rows of each label, in label order.")
     length_histogram: tuple[int, ...] = Field(
-        description="Rows by whitespace words: 1-4, 5-8, 9-16, 17-32, 33-64, 65-128, more."
+        description="Rows by whitespace words: 1-4, 5-8, 9-16, 17-32, 33-64, 65-128, more. Empty "
+        "for images."
     )
 
 
 class Dataset(Noun):
     """Rows prepared for training: Parquet files ``train``, ``validation``, ``test``.
 
-    Columns: ``text``, ``text_pair`` (where the rows are pairs) and ``label`` (an index into
-    ``label_names``).
+    Columns: ``text``, ``text_pair`` (where the rows are pairs) or ``image`` (uint8 pixels, their
+    shape in the file's metadata), and ``label`` (an index into ``label_names``).
     """
 
     name: str
@@ -56,11 +57,14 @@ class Dataset(Noun):
     artifact: Artifact
     label_names: tuple[str, ...]
     is_pair: bool
+    image_shape: tuple[int, int, int] | None = Field(
+        default=None, description="Height, width and channels; None for text."
+    )
     train: Split
     validation: Split
     test: Split
     leaked_rows_removed: int = Field(
-        description="Train rows dropped since their text also stands in validation or test."
+        description="Train rows dropped since they also stand in validation or test."
     )
     validation_made_from_train: bool
     test_made_from_train: bool
@@ -69,6 +73,11 @@ class Dataset(Noun):
     def digest(self) -> str:
         """The content's digest."""
         return self.artifact.digest
+
+    @property
+    def kind(self) -> Literal["text", "image"]:
+        """What its rows are."""
+        return "text" if self.image_shape is None else "image"
 
     @property
     def identity(self) -> object:
@@ -102,7 +111,7 @@ RuntimeName = Literal["pytorch", "onnxruntime"]
 
 
 class Checkpoint(Noun):
-    """Trained weights in the Transformers layout (safetensors, tokenizer beside them)."""
+    """Trained weights in the Transformers layout: safetensors, and a tokenizer for text."""
 
     name: str
     role: Role
@@ -110,7 +119,9 @@ class Checkpoint(Noun):
     seed: int
     parameters: int
     label_names: tuple[str, ...]
-    max_length: int = Field(description="Longest input in tokens; longer ones are truncated.")
+    max_length: int = Field(
+        description="Longest input in tokens, longer ones are truncated; 0 for images."
+    )
     parent_digest: str | None = Field(description="Digest of the checkpoint it starts from.")
     history: tuple[Epoch, ...]
     best_epoch: float
@@ -212,14 +223,16 @@ class Parity(Noun):
     mean_abs_logit_difference: float
     mean_kl: float
     label_flip_rate: float
-    shapes: tuple[tuple[int, int], ...] = Field(description="(batch, tokens) pairs compared.")
+    shapes: tuple[tuple[int, int], ...] = Field(
+        description="(batch, tokens), or (batch, pixels), compared."
+    )
 
 
 class Candidate(Noun):
     """A model in the form in which it would run: a folder that a runtime opens.
 
-    The folder holds ``candidate.json`` (label names, max length), ``tokenizer.json``, and either
-    ``model.onnx`` or a Transformers checkpoint.
+    The folder holds ``candidate.json`` (label names, what it reads), ``tokenizer.json`` for text,
+    and either ``model.onnx`` or a Transformers checkpoint.
     """
 
     name: str = Field(description="Unique in a run, such as 'two-layers int8'.")

@@ -8,6 +8,7 @@ from distillery.nouns import Noun
 from distillery.preparation import Splits
 from distillery.recipe import AnyStudent, Recipe
 from distillery.teachers import hub
+from distillery.teachers.cnn import CnnTeacher
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -25,6 +26,7 @@ class Plan(Noun):
     storage_root: str
     rows: dict[str, int]
     labels: int
+    image_shape: tuple[int, int, int] | None
     leaked_rows_removed: int
     trainings: int
 
@@ -41,11 +43,13 @@ def check(recipe: Recipe) -> Plan:
     for name, source in recipe.teachers.items():
         source.check(splits.label_names)
         tokens = source.architecture().max_tokens
-        if tokens is not None and source.max_length > tokens:
+        if tokens is not None and source.longest_input > tokens:
             raise UserError(
-                f"{name}: max_length {source.max_length} is more than the {tokens} tokens this "
+                f"{name}: max_length {source.longest_input} is more than the {tokens} tokens this "
                 "teacher can read; lower it"
             )
+        if isinstance(source, CnnTeacher) and splits.image_shape is not None:
+            source.check_shape(splits.image_shape)
     for student in recipe.students:
         _check_student(recipe, student)
     for augmentation in recipe.augmentation:
@@ -54,13 +58,14 @@ def check(recipe: Recipe) -> Plan:
         recipe.general_distillation.text.check(is_pair=False)
         _check_general(recipe)
     if recipe.gates.size_bytes_max is not None:
-        _check_size_gate(recipe, recipe.gates.size_bytes_max, labels=len(splits.label_names))
+        _check_size_gate(recipe, recipe.gates.size_bytes_max, splits)
     return Plan(
         recipe_name=recipe.name,
         tracking_uri=tracking_uri,
         storage_root=str(root),
         rows=_rows(splits),
         labels=len(splits.label_names),
+        image_shape=splits.image_shape,
         leaked_rows_removed=splits.leaked_rows_removed,
         trainings=sum(one.fine_tuning is not None for one in recipe.teachers.values())
         + sum(
@@ -70,8 +75,10 @@ def check(recipe: Recipe) -> Plan:
     )
 
 
-def parameters(recipe: Recipe, *, labels: int) -> dict[str, int]:
-    """Weights of the teacher and of each student, by name, for so many labels.
+def parameters(
+    recipe: Recipe, *, labels: int, image_shape: tuple[int, int, int] | None = None
+) -> dict[str, int]:
+    """Weights of the teacher and of each student, by name, for such data.
 
     Apart from ``check``, since building models costs two seconds that a cached run has no use for.
     """
@@ -79,6 +86,9 @@ def parameters(recipe: Recipe, *, labels: int) -> dict[str, int]:
     configs = [source.config() for source in recipe.teachers.values()]
     for name, config in zip(recipe.teachers, configs, strict=True):
         config.num_labels = labels
+        if image_shape is not None:
+            config.image_shape = list(image_shape)
+            config.pixel_mean = config.pixel_std = [1.0] * image_shape[-1]
         found[name] = _weights(config)
     for student in recipe.students:
         own = student.config(configs[0], is_pair=recipe.data.text_pair is not None)
@@ -163,8 +173,8 @@ def _check_general(recipe: Recipe) -> None:
                 )
 
 
-def _check_size_gate(recipe: Recipe, limit: int, *, labels: int) -> None:
-    weights = parameters(recipe, labels=labels)
+def _check_size_gate(recipe: Recipe, limit: int, splits: Splits) -> None:
+    weights = parameters(recipe, labels=len(splits.label_names), image_shape=splits.image_shape)
     per_weight = min(_BYTES_PER_WEIGHT[precision] for precision in recipe.export.precisions)
     smallest = min((student.name for student in recipe.students), key=weights.__getitem__)
     least = int(weights[smallest] * per_weight * _SLACK)

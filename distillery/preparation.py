@@ -1,18 +1,21 @@
 """From a recipe's data slice to a Dataset: loaded, checked, split, cleaned of leaks, digested."""
 
+import json
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from distillery import storage
+from distillery import digests, storage
 from distillery.errors import UserError
 from distillery.nouns import Corpus, Dataset, Split
 from distillery.recipe import Data
+from distillery.runtimes import images
+from distillery.runtimes.images import Image, Shape
 
 if TYPE_CHECKING:
     import datasets
@@ -21,16 +24,18 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Text = str | tuple[str, str]
+Example = Text | Image
 
 _FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
 _LENGTH_BOUNDS = (4, 8, 16, 32, 64, 128)
+_SHAPE = b"image_shape"  # key of a Parquet file's metadata: [H, W, C]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
     """One split's rows. ``labels`` are names until the label set is known."""
 
-    texts: Sequence[Text]
+    texts: Sequence[Example]
     labels: Sequence[str]
 
     def __len__(self) -> int:
@@ -52,14 +57,15 @@ class Splits:
     leaked_rows_removed: int
     validation_made_from_train: bool
     test_made_from_train: bool
+    image_shape: Shape | None = None
 
 
 def load(data: Data) -> Splits:
     """Load and check everything a training would stumble over later.
 
     Raises ``UserError`` with one line for a source that cannot be reached or read, a missing
-    column or split, a non-text column, an empty split, a label only in validation or test, and a
-    label with a single row.
+    column or split, a column of another kind, images of several sizes, an empty split, a label
+    only in validation or test, and a label with a single row.
     """
     source = load_source(data)
     if data.train_split not in source:
@@ -82,6 +88,9 @@ def load(data: Data) -> Splits:
     else:
         validation = _rows(source[data.validation_split], data, data.validation_split)
 
+    image_shape = _common_shape(
+        {data.train_split: train, data.validation_split: validation, data.test_split: test}
+    )
     known = set(train.labels)
     for name, rows in ((data.validation_split, validation), (data.test_split, test)):
         unknown = sorted(set(rows.labels) - known)
@@ -110,6 +119,7 @@ def load(data: Data) -> Splits:
         validation=validation,
         test=test,
         label_names=names,
+        image_shape=image_shape,
         leaked_rows_removed=removed,
         validation_made_from_train=validation_made,
         test_made_from_train=test_made,
@@ -136,6 +146,7 @@ def store(splits: Splits, data: Data, name: str) -> Dataset:
         artifact=artifact,
         label_names=splits.label_names,
         is_pair=data.text_pair is not None,
+        image_shape=splits.image_shape,
         train=_described(splits.train, splits.label_names),
         validation=_described(splits.validation, splits.label_names),
         test=_described(splits.test, splits.label_names),
@@ -145,12 +156,20 @@ def store(splits: Splits, data: Data, name: str) -> Dataset:
     )
 
 
-def read(dataset: Dataset, split: str) -> tuple[list[Text], list[int]]:
-    """The texts and label indices of one stored split."""
+def read(dataset: Dataset, split: str) -> tuple[list[Example], list[int]]:
+    """The examples and label indices of one stored split."""
     import pyarrow.parquet
 
     table = pyarrow.parquet.read_table(storage.fetch(dataset.artifact) / f"{split}.parquet")
-    return _texts(table, is_pair=dataset.is_pair), table["label"].to_pylist()
+    labels: list[int] = table["label"].to_pylist()
+    if "image" in table.column_names:
+        return list(_images(table)), labels
+    return list(_texts(table, is_pair=dataset.is_pair)), labels
+
+
+def read_texts(dataset: Dataset, split: str) -> list[Text]:
+    """The texts of one stored split, for what is made of texts alone."""
+    return [text for text in read(dataset, split)[0] if not isinstance(text, Image)]
 
 
 def store_corpus(texts: Sequence[Text], *, is_pair: bool, origin: str) -> Corpus:
@@ -177,9 +196,24 @@ def read_corpus(corpus: Corpus) -> list[Text]:
     return _texts(table, is_pair=corpus.is_pair)
 
 
-def singles(texts: Iterable[Text]) -> list[str]:
-    """Pairs taken apart: the strings that a vocabulary is made for."""
+def singles(examples: Iterable[Example]) -> list[str]:
+    """Pairs taken apart: the strings that a vocabulary is made for. Images have none."""
+    texts = (example for example in examples if not isinstance(example, Image))
     return [part for text in texts for part in ((text,) if isinstance(text, str) else text)]
+
+
+def key(example: Example) -> bytes:
+    """16 bytes that an example is found by: equal for equal content alone."""
+    if isinstance(example, Image):
+        return digests.of_parts((repr(example.shape).encode(), example.data))
+    return digests.of_texts((example,) if isinstance(example, str) else example)
+
+
+def _images(table: "pyarrow.Table") -> list[Image]:
+    H, W, C = json.loads(table.schema.metadata[_SHAPE])
+    column = table["image"].combine_chunks()
+    pixels = np.frombuffer(column.buffers()[1], dtype=np.uint8, count=len(column) * H * W * C)
+    return [Image(one) for one in pixels.reshape(len(column), H, W, C)]
 
 
 def _texts(table: "pyarrow.Table", *, is_pair: bool) -> list[Text]:
@@ -295,15 +329,20 @@ def _refuse_empty(path: Path) -> None:
 
 
 def _rows(split: "datasets.Dataset", data: Data, name: str) -> Rows:
-    columns = [data.text, data.label] + ([data.text_pair] if data.text_pair else [])
+    texts = [data.text, *([data.text_pair] if data.text_pair else [])]
+    columns = [*([data.image] if data.image else texts), data.label]
     for column in columns:
         if column not in split.column_names:
             raise UserError(
                 f"data: no column '{column}' in split '{name}' of '{data.source}'; it has "
-                f"{', '.join(split.column_names)}; set data.text, data.text_pair or data.label"
+                f"{', '.join(split.column_names)}; set data.text, data.text_pair, data.image or "
+                "data.label"
             )
     if split.num_rows == 0:
         raise UserError(f"data: split '{name}' of '{data.source}' is empty; it needs rows")
+    if data.image is not None:
+        found = _image_column(split, data.image, name)
+        return Rows(texts=found, labels=_label_column(split, data, name))
     texts = _text_column(split, data.text, name)
     if data.text_pair is not None:
         pairs: list[Text] = list(zip(texts, _text_column(split, data.text_pair, name), strict=True))
@@ -321,6 +360,53 @@ def _text_column(split: "datasets.Dataset", column: str, name: str) -> list[str]
                 "set data.text to a text column, or drop the row"
             )
     return list(values)
+
+
+def _image_column(split: "datasets.Dataset", column: str, name: str) -> list[Image]:
+    import datasets
+
+    try:
+        # not decoded by the loader, whose errors name no row
+        stored = split.select_columns(column).cast_column(column, datasets.Image(decode=False))
+    except Exception as error:  # whatever Arrow raises for a cast that makes no sense
+        raise UserError(
+            f"data: column '{column}' of split '{name}' holds {split.features[column]}, not "
+            "images; set data.image to an image column, or data.text to a text column"
+        ) from error
+    found = []
+    for row, value in enumerate(stored[column]):
+        try:
+            found.append(images.decoded(_file_bytes(value)))
+        except (ValueError, OSError) as error:
+            raise UserError(
+                f"data: column '{column}' of split '{name}', row {row}, is no image that can be "
+                f"read ({error}); mend or drop the row"
+            ) from error
+    return found
+
+
+def _file_bytes(value: Mapping[str, Any] | None) -> bytes:
+    if value is None:
+        raise ValueError("it is missing")
+    data: bytes | None = value["bytes"]
+    return Path(value["path"]).read_bytes() if data is None else data
+
+
+def _common_shape(splits: Mapping[str, Rows]) -> Shape | None:
+    """That of every image; None for text. Raises ``UserError`` where they differ."""
+    first: Shape | None = None
+    for name, rows in splits.items():
+        for row, example in enumerate(rows.texts):
+            if not isinstance(example, Image):
+                return None
+            first = first or example.shape
+            if example.shape != first:
+                raise UserError(
+                    f"data: images differ: row {row} of split '{name}' is "
+                    f"{images.words(example.shape)}, others {images.words(first)}; bring them to "
+                    "one size and one kind of colour"
+                )
+    return first
 
 
 def _label_column(split: "datasets.Dataset", data: Data, name: str) -> list[str]:
@@ -375,9 +461,14 @@ def _split_off(rows: Rows, fraction: float, *, seed: int) -> tuple[Rows, Rows]:
 
 
 def _without_leaks(train: Rows, held_out: Sequence[Rows]) -> tuple[Rows, int]:
-    seen = {normalized(text) for rows in held_out for text in rows.texts}
-    keep = [i for i, text in enumerate(train.texts) if normalized(text) not in seen]
+    seen = {_same(example) for rows in held_out for example in rows.texts}
+    keep = [i for i, example in enumerate(train.texts) if _same(example) not in seen]
     return train.take(keep), len(train) - len(keep)
+
+
+def _same(example: Example) -> object:
+    """Equal for two rows that must not stand on both sides of a split."""
+    return key(example) if isinstance(example, Image) else normalized(example)
 
 
 def normalized(text: Text) -> tuple[str, ...]:
@@ -390,24 +481,33 @@ def _table(rows: Rows, label_names: tuple[str, ...]) -> "pyarrow.Table":
     import pyarrow
 
     index = {name: i for i, name in enumerate(label_names)}
+    labels = [index[label] for label in rows.labels]
+    pixels = [example for example in rows.texts if isinstance(example, Image)]
+    if pixels:
+        H, W, C = pixels[0].shape
+        column = pyarrow.array([image.data for image in pixels], pyarrow.binary(H * W * C))
+        table = pyarrow.table({"image": column, "label": labels})
+        return table.replace_schema_metadata({_SHAPE: json.dumps([H, W, C])})
+    texts = [text for text in rows.texts if not isinstance(text, Image)]
     columns: dict[str, list[str] | list[int]] = {}
-    columns["text"] = [text if isinstance(text, str) else text[0] for text in rows.texts]
-    if rows.texts and not isinstance(rows.texts[0], str):
-        columns["text_pair"] = [text[1] for text in rows.texts]
-    columns["label"] = [index[label] for label in rows.labels]
+    columns["text"] = [text if isinstance(text, str) else text[0] for text in texts]
+    if texts and not isinstance(texts[0], str):
+        columns["text_pair"] = [text[1] for text in texts]
+    columns["label"] = labels
     return pyarrow.table(columns)
 
 
 def _described(rows: Rows, label_names: tuple[str, ...]) -> Split:
     counts = Counter(rows.labels)
-    words = [
-        len((text if isinstance(text, str) else " ".join(text)).split()) for text in rows.texts
-    ]
+    texts = [text for text in rows.texts if not isinstance(text, Image)]
+    words = [len((text if isinstance(text, str) else " ".join(text)).split()) for text in texts]
     buckets = np.searchsorted(_LENGTH_BOUNDS, words)  # a bound belongs to the bucket it closes
     return Split(
         rows=len(rows),
         label_counts=tuple(counts[name] for name in label_names),
         length_histogram=tuple(
             int(n) for n in np.bincount(buckets, minlength=len(_LENGTH_BOUNDS) + 1)
-        ),
+        )
+        if texts
+        else (),
     )

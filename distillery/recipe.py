@@ -17,20 +17,38 @@ from distillery.objectives.base import Training
 from distillery.students.bilstm import BiLstm
 from distillery.students.early_exits import EarlyExits
 from distillery.students.from_layers import FromLayers
+from distillery.students.mlp import MlpStudent
 from distillery.students.narrow import Narrow
 from distillery.students.peers import Peers
 from distillery.students.pretrained import PretrainedStudent
+from distillery.students.soft_tree import SoftTreeStudent
 from distillery.teachers.classifier import Classifier
+from distillery.teachers.cnn import CnnTeacher
 from distillery.teachers.from_scratch import FromScratch
 from distillery.teachers.pretrained import Pretrained
 
 # one line lists each way to come by a teacher, each student, and each way to make more text
-AnyTeacher = Annotated[Pretrained | FromScratch | Classifier, Field(discriminator="kind")]
+AnyTeacher = Annotated[
+    Pretrained | FromScratch | Classifier | CnnTeacher, Field(discriminator="kind")
+]
 AnyStudent = Annotated[
-    FromLayers | Narrow | PretrainedStudent | BiLstm | EarlyExits | Peers,
+    FromLayers
+    | Narrow
+    | PretrainedStudent
+    | BiLstm
+    | EarlyExits
+    | Peers
+    | MlpStudent
+    | SoftTreeStudent,
     Field(discriminator="kind"),
 ]
 AnyAugmentation = Annotated[MaskedWords | TangRules | Unlabelled, Field(discriminator="kind")]
+
+
+_MEND = {
+    "text": "name the image column in data.image, or use another kind",
+    "image": "use a teacher of kind cnn, and students of kind mlp or soft_tree",
+}
 
 
 class TeacherEnsemble(Noun):
@@ -76,6 +94,9 @@ class Data(Noun):
         default=None, title="Hub configuration", description="Such as 'plus' for clinc/clinc_oos."
     )
     text: str = Field(default="text", title="Text column")
+    image: str | None = Field(
+        default=None, title="Image column", description="For images, instead of text."
+    )
     text_pair: str | None = Field(
         default=None, title="Second text column", description="For sentence pairs."
     )
@@ -93,6 +114,18 @@ class Data(Noun):
     )
     validation_fraction: float = Field(default=0.1, gt=0, lt=0.5, title="Validation share")
     test_fraction: float = Field(default=0.2, gt=0, lt=0.5, title="Test share")
+
+    @property
+    def kind(self) -> Literal["text", "image"]:
+        """What its rows are."""
+        return "text" if self.image is None else "image"
+
+    @model_validator(mode="after")
+    def _rows_are_of_one_kind(self) -> "Data":
+        # a text column left at its default reads the same as one that is named so
+        if self.image is not None and (self.text != "text" or self.text_pair is not None):
+            raise ValueError("image and text columns are both given; a row is one or the other")
+        return self
 
 
 class GeneralDistillation(Noun):
@@ -176,7 +209,8 @@ class Recipe(Noun):
     )
     data: Data = Field(title="Data")
     teacher: Annotated[
-        Pretrained | FromScratch | Classifier | TeacherEnsemble, Field(discriminator="kind")
+        Pretrained | FromScratch | Classifier | CnnTeacher | TeacherEnsemble,
+        Field(discriminator="kind"),
     ] = Field(title="Teacher")
     augmentation: tuple[AnyAugmentation, ...] = Field(
         default=(),
@@ -236,6 +270,27 @@ class Recipe(Noun):
     def registered_model(self) -> str:
         """The model's name in the registry."""
         return self.model or self.name
+
+    @model_validator(mode="after")
+    def _all_read_the_data(self) -> "Recipe":
+        rows = {"text": "text", "image": "images"}[self.data.kind]
+        for name, source in self.teachers.items():
+            if source.reads != self.data.kind:
+                raise ValueError(
+                    f"{name} of kind {source.kind} does not read {rows}, which the data holds; "
+                    + _MEND[self.data.kind]
+                )
+        for student in self.students:
+            if student.reads != self.data.kind:
+                raise ValueError(
+                    f"student '{student.name}' of kind {student.kind} does not read {rows}, which "
+                    f"the data holds; {_MEND[self.data.kind]}"
+                )
+        if self.data.kind == "image" and (self.augmentation or self.general_distillation):
+            raise ValueError(
+                "augmentation and general_distillation are for text; leave them out for images"
+            )
+        return self
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> "Recipe":

@@ -9,10 +9,11 @@ from pathlib import Path
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from distillery.encoding import TEACHERS, Collator, Row, encode
+from distillery.encoding import TEACHERS, Collator, Row, collator_of, encode, inputs_of
 from distillery.nouns import Epoch
 from distillery.objectives.base import Objective
-from distillery.preparation import Text
+from distillery.preparation import Example
+from distillery.runtimes.images import Image
 from distillery.signals.teaching import Teaching
 from distillery.teachers.base import LoadedModel
 from distillery.training import Trained, train
@@ -22,9 +23,9 @@ OnEpoch = Callable[[Epoch], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """Texts and their labels, ``UNLABELLED`` where there is none."""
+    """Examples and their labels, ``UNLABELLED`` where there is none."""
 
-    texts: Sequence[Text]
+    texts: Sequence[Example]
     labels: Sequence[int]
 
 
@@ -52,12 +53,12 @@ class Curriculum(ABC):
         """What its best epoch is chosen by."""
 
     @abstractmethod
-    def lesson(self, stage: Objective, texts: Sequence[Text]) -> Lesson:
+    def lesson(self, stage: Objective, texts: Sequence[Example]) -> Lesson:
         """Asked only for a stage that needs a teacher; ``texts`` are its training rows'."""
 
     def collator(self, stage: Objective, loaded: LoadedModel, teacher_pad: int) -> Collator:
         """How its rows become batches."""
-        return Collator(loaded.tokenizer.pad_token_id, teacher_pad)
+        return collator_of(loaded, teacher_pad)
 
 
 def through(
@@ -77,8 +78,8 @@ def through(
     trained: list[Trained] = []
     for number, stage in enumerate(stages):
         training, validation = curriculum.training(stage), curriculum.validation()
-        train_rows = _encoded(loaded.tokenizer, training, curriculum.max_length)
-        validation_rows = _encoded(loaded.tokenizer, validation, curriculum.max_length)
+        train_rows = _encoded(loaded, training, curriculum.max_length)
+        validation_rows = _encoded(loaded, validation, curriculum.max_length)
         lesson = curriculum.lesson(stage, training.texts) if stage.needs else None
         teacher_pad = 0
         if lesson is not None and lesson.logits is not None:
@@ -90,7 +91,8 @@ def through(
             teacher_pad = lesson.tokenizer.pad_token_id
             if lesson.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
                 for rows, split in ((train_rows, training), (validation_rows, validation)):
-                    theirs = encode(lesson.tokenizer, split.texts, curriculum.max_length)
+                    texts = [text for text in split.texts if not isinstance(text, Image)]
+                    theirs = encode(lesson.tokenizer, texts, curriculum.max_length)
                     for row, other in zip(rows, theirs, strict=True):
                         row.update({TEACHERS + name: value for name, value in other.items()})
         before = trained[-1].history[-1].epoch if trained else epochs_before
@@ -124,6 +126,6 @@ def _after(before: float, epoch: Epoch) -> Epoch:
     return epoch.model_copy(update={"epoch": before + epoch.epoch})
 
 
-def _encoded(tokenizer: PreTrainedTokenizerFast, split: Split, max_length: int) -> list[Row]:
-    encoded = encode(tokenizer, split.texts, max_length)
+def _encoded(loaded: LoadedModel, split: Split, max_length: int) -> list[Row]:
+    encoded = inputs_of(loaded, split.texts, max_length)
     return [{**row, "labels": label} for row, label in zip(encoded, split.labels, strict=True)]

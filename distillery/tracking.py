@@ -5,6 +5,7 @@ on in the run it began. Runs are named by their owner process too: what a killed
 RUNNING is closed by whoever comes next (``close_orphans``).
 """
 
+import base64
 import logging
 import os
 import shutil
@@ -16,7 +17,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mlflow
 import mlflow.data.meta_dataset
@@ -26,11 +27,14 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
-from mlflow.types.schema import ColSpec, DataType, Map, Schema
+from mlflow.types.schema import AnyType, ColSpec, DataType, Map, Schema
 
 from distillery import provenance, storage
 from distillery.errors import UserError
 from distillery.nouns import Artifact, Candidate, Checkpoint, Dataset, Epoch, RegisteredVersion
+
+if TYPE_CHECKING:
+    from distillery.runtimes.base import Card
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +46,7 @@ _SERVED_FILES = (
     "__init__.py",
     "runtimes/__init__.py",
     "runtimes/base.py",
+    "runtimes/images.py",
     "runtimes/onnxruntime_cpu.py",
 )
 _REACH_SECONDS = 10
@@ -229,17 +234,18 @@ def register(
     if existing is not None:
         return existing
     folder = storage.fetch(candidate.artifact)
+    card = _card(folder)
     with tempfile.TemporaryDirectory() as staging:
         with warnings.catch_warnings():
             # an example would make MLflow load and run the model; the signature says it all
             warnings.filterwarnings("ignore", message=".*An input example was not provided.*")
             info = mlflow.pyfunc.log_model(
                 name=candidate.name.replace(" ", "-"),
-                python_model=str(Path(__file__).parent / "serving" / "text_classifier.py"),
+                python_model=str(Path(__file__).parent / "serving" / f"{card.kind}_classifier.py"),
                 artifacts={"candidate": str(folder)},
                 code_paths=[str(_runtime_package(Path(staging)))],
-                signature=_signature(_is_pair(folder)),
-                pip_requirements=_requirements(),
+                signature=_signature(card),
+                pip_requirements=_requirements(card),
             )
         client = MlflowClient()
         _ensure_model(client, model)
@@ -318,10 +324,10 @@ def download(version: RegisteredVersion) -> Artifact:
         return storage.put(inside[0], "candidate")
 
 
-def predict(uri: str, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Label and probabilities of each text, from a registered model.
+def predict(uri: str, examples: Sequence[str] | Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+    """Label and probabilities of each text, or of each image file, from a registered model.
 
-    Raises ``UserError`` where there is no such model.
+    Raises ``UserError`` where there is no such model, or where it cannot read an example.
     """
     import pandas as pd
 
@@ -332,18 +338,46 @@ def predict(uri: str, texts: Sequence[str] | Sequence[tuple[str, str]]) -> list[
             f"cannot load '{uri}': {str(error).splitlines()[0][:200]}; "
             "give models:/NAME@champion or models:/NAME/VERSION"
         ) from error
-    columns = ["text", "text_pair"][: len(loaded.metadata.get_input_schema().inputs)]
-    rows = [(text,) if isinstance(text, str) else text for text in texts]
-    if any(len(row) != len(columns) for row in rows):
+    columns = loaded.metadata.get_input_schema().input_names()
+    rows = [(example,) if isinstance(example, str) else example for example in examples]
+    if columns == ["image"]:
+        if any(len(row) != 1 for row in rows):
+            raise UserError(f"'{uri}' takes one image a row, not pairs")
+        rows = [(_base64(row[0]),) for row in rows]
+    elif any(len(row) != len(columns) for row in rows):
         raise UserError(f"'{uri}' takes {len(columns)} texts a row: {' and '.join(columns)}")
-    found: pd.DataFrame = loaded.predict(pd.DataFrame(rows, columns=columns))
+    try:
+        found: pd.DataFrame = loaded.predict(pd.DataFrame(rows, columns=columns))
+    except ValueError as error:
+        raise UserError(f"'{uri}' cannot read an example: {error}") from error
     return [{str(k): v for k, v in record.items()} for record in found.to_dict("records")]
 
 
-def _signature(is_pair: bool) -> ModelSignature:
-    names = ["text", "text_pair"] if is_pair else ["text"]
+def _base64(path: str) -> str:
+    """An image file as a served model takes it."""
+    from distillery.runtimes.images import decoded
+
+    try:
+        data = Path(path).read_bytes()
+        decoded(data)
+    except OSError as error:
+        raise UserError(
+            f"cannot read the image '{path}': {error.strerror}; this model takes image files"
+        ) from error
+    except ValueError as error:
+        raise UserError(f"'{path}' is no image that can be read: {error}") from error
+    return base64.b64encode(data).decode("ascii")
+
+
+def _signature(card: "Card") -> ModelSignature:
+    if card.kind == "image":
+        # a string, or nested lists: no single type says so
+        columns = [ColSpec(AnyType(), "image")]  # type: ignore[no-untyped-call]
+    else:
+        names = ["text", "text_pair"] if card.is_pair else ["text"]
+        columns = [ColSpec(DataType.string, name) for name in names]
     return ModelSignature(
-        inputs=Schema([ColSpec(DataType.string, name) for name in names]),
+        inputs=Schema([*columns]),
         outputs=Schema(
             [
                 ColSpec(DataType.string, "label"),
@@ -354,16 +388,18 @@ def _signature(is_pair: bool) -> ModelSignature:
     )
 
 
-def _is_pair(folder: Path) -> bool:
+def _card(folder: Path) -> "Card":
     from distillery.runtimes.base import Card
 
-    return Card.read(folder).is_pair
+    return Card.read(folder)
 
 
-def _requirements() -> list[str]:
+def _requirements(card: "Card") -> list[str]:
     from importlib.metadata import version
 
-    packages = ("mlflow", "numpy", "onnxruntime", "pandas", "tokenizers")
+    packages = ["mlflow", "numpy", "onnxruntime", "pandas", "tokenizers"]
+    if card.kind == "image":
+        packages.append("pillow")
     return [f"{package}=={version(package)}" for package in packages]
 
 

@@ -1,4 +1,4 @@
-"""The only training code: Transformers' Trainer, with our loss, length buckets and exact resume."""
+"""The only training code: Transformers' Trainer, with our loss, length buckets, exact resume."""
 
 import contextlib
 import logging
@@ -75,7 +75,7 @@ def train(
         per_device_eval_batch_size=64,
         warmup_steps=settings.warmup_share,
         weight_decay=settings.weight_decay,
-        train_sampling_strategy="group_by_length",
+        train_sampling_strategy="random" if loaded.reads_images else "group_by_length",
         eval_strategy="epoch",
         save_strategy="epoch",
         logging_strategy="epoch",

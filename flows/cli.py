@@ -110,7 +110,9 @@ def check(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption = Fa
         loaded = recipe_files.load(recipe, set_ or ())
         with err.status("checking"):
             plan = preflight.check(loaded)
-            parameters = preflight.parameters(loaded, labels=plan.labels)
+            parameters = preflight.parameters(
+                loaded, labels=plan.labels, image_shape=plan.image_shape
+            )
     if json_:
         out.print_json(json.dumps({**plan.model_dump(), "parameters": parameters}))
         return
@@ -137,29 +139,32 @@ def predict(
     model_uri: Annotated[
         str, typer.Argument(help="models:/NAME@champion, models:/NAME/3, or a model's folder.")
     ],
-    texts: Annotated[list[str], typer.Argument(metavar="TEXT...", help="Texts to classify.")],
+    examples: Annotated[
+        list[str],
+        typer.Argument(metavar="EXAMPLE...", help="Texts to classify, or image files."),
+    ],
     pair: Annotated[
         bool, typer.Option("--pair", help="Take the texts two by two, for models of text pairs.")
     ] = False,
     top: Annotated[int, typer.Option(min=1, max=100, help="Labels to show.")] = 3,
     json_: JsonOption = False,
 ) -> None:
-    """Classify texts with a registered model."""
+    """Classify texts, or image files, with a registered model."""
     with _one_clear_line():
         _quiet_libraries()
         from distillery import tracking
 
-        if pair and len(texts) % 2:
-            raise UserError(f"--pair takes an even number of texts; these are {len(texts)}")
+        if pair and len(examples) % 2:
+            raise UserError(f"--pair takes an even number of texts; these are {len(examples)}")
         rows: list[str] | list[tuple[str, str]] = (
-            list(zip(texts[::2], texts[1::2], strict=True)) if pair else texts
+            list(zip(examples[::2], examples[1::2], strict=True)) if pair else examples
         )
         tracking.connect()
         found = tracking.predict(model_uri, rows)
     if json_:
         out.print_json(json.dumps(found))
         return
-    table = Table("text", "label", "probability", "next")
+    table = Table("example", "label", "probability", "next")
     for row, one in zip(rows, found, strict=True):
         ranked = sorted(one["probabilities"].items(), key=lambda item: -item[1])[1:top]
         following = ", ".join(f"{name} {p:.1%}" for name, p in ranked)
@@ -244,4 +249,5 @@ def _show(findings: "Findings") -> None:
     out.print(f"Report: {report}", soft_wrap=True)
     out.print("Pages: `distillery ui` opens Prefect and MLflow on this machine.")
     if findings.verdict.promoted:
-        out.print(f'Try it: distillery predict models:/{findings.model}@champion "some text"')
+        example = '"some text"' if findings.dataset.kind == "text" else "some.png"
+        out.print(f"Try it: distillery predict models:/{findings.model}@champion {example}")

@@ -17,9 +17,11 @@ def augment_dataset(
     from distillery.augmentation.corpus import augment
 
     with recorded("augment-dataset") as run:
-        texts, _ = preparation.read(dataset, "train")
+        texts = preparation.read_texts(dataset, "train")
         held_out = [
-            text for split in ("validation", "test") for text in preparation.read(dataset, split)[0]
+            text
+            for split in ("validation", "test")
+            for text in preparation.read_texts(dataset, split)
         ]
         found = augment(
             augmentations,

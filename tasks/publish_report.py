@@ -13,7 +13,7 @@ from prefect.artifacts import (
 
 from distillery import storage, tracking
 from distillery.nouns import Findings
-from distillery.report import page, plots, tables
+from distillery.report import page, plots, tables, trees
 from tasks.step import fresh_step
 
 
@@ -23,7 +23,7 @@ def publish_report(findings: Findings, run_id: str) -> Path:
     folder = storage.root() / "reports" / findings.flow_run_id
     folder.mkdir(parents=True, exist_ok=True)
     report = folder / "report.html"
-    page.write(findings, report)
+    page.write(findings, report, trees.found_in(findings))
     (folder / "findings.json").write_text(findings.model_dump_json(), encoding="utf-8")
     run = tracking.StepRun(run_id)
     run.file(report)

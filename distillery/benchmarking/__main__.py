@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         _say(f"bad plan {plan_file}: {where}: {first['msg']}")
         return 2
     measurements = measure(
-        plan.entries, plan.texts, plan.scenario, plan.threads, plan.target, progress=_say
+        plan.entries, plan.examples, plan.scenario, plan.threads, plan.target, progress=_say
     )
     rows = [measurement.model_dump(mode="json") for measurement in measurements]
     unfinished = out_file.with_name(out_file.name + ".unfinished")

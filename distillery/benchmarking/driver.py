@@ -19,12 +19,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from distillery.benchmarking.fingerprint import available_cores, fingerprint
 from distillery.errors import BenchmarkProcessError
 from distillery.nouns import Measurement, Noun, Scenario
-from distillery.runtimes.base import Text
+from distillery.runtimes import images
+from distillery.runtimes.base import Example, Text
+from distillery.runtimes.images import Image
 
 Progress = Callable[[str], None]
 
@@ -52,10 +54,22 @@ class Plan(Noun):
     """All that one benchmark needs, as the quiet process reads it."""
 
     entries: tuple[Entry, ...] = Field(min_length=1)
-    texts: tuple[Text, ...] = Field(min_length=1)
+    texts: tuple[Text, ...] = ()
+    images: Path | None = Field(default=None, description="A .npy file, instead of texts.")
     scenario: Scenario
     threads: int = Field(ge=0, description="0 means one a physical core.")
     target: str
+
+    @property
+    def examples(self) -> Sequence[Example]:
+        """Whichever it names."""
+        return self.texts if self.images is None else images.read(self.images)
+
+    @model_validator(mode="after")
+    def _has_examples(self) -> "Plan":
+        if bool(self.texts) == (self.images is not None):
+            raise ValueError("give texts or a file of images, one of the two")
+        return self
 
 
 @dataclass
@@ -73,7 +87,7 @@ class _Samples:
 
 def measure(
     entries: Sequence[Entry],
-    texts: Sequence[Text],
+    texts: Sequence[Example],
     scenario: Scenario,
     threads: int,
     target_name: str,
@@ -81,9 +95,10 @@ def measure(
 ) -> list[Measurement]:
     """One measurement an entry, in their order.
 
-    ``texts`` are real inputs, from which the same random ones go to every engine: sample i of one
-    measurement and sample i of another answer the same text in the same round. ``threads`` are
-    intra-op threads for each engine; 0 means one a physical core, and what it came to is recorded.
+    ``texts`` are real inputs (or images), from which the same random ones go to every engine:
+    sample i of one measurement and sample i of another answer the same text in the same round.
+    ``threads`` are intra-op threads for each engine; 0 means one a physical core, and what it came
+    to is recorded.
 
     Raises ``BenchmarkProcessError`` where a worker dies or cannot open its candidate, and
     ``ValueError`` where there is nothing to measure. No process is left behind either way.
@@ -98,8 +113,7 @@ def measure(
     warm_rows = _draw(rng, len(texts), _WARM_UP_ROWS).tolist()
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
-        texts_file = work / "texts.json"
-        texts_file.write_text(json.dumps(list(texts)), encoding="utf-8")
+        texts_file = _written(texts, work)
         say(f"starting {len(entries)} engines, {threads} threads each")
         workers = [
             stack.enter_context(_Worker(entry, threads, work / f"stderr-{i}"))
@@ -142,6 +156,16 @@ def measure(
         )
         for entry, found in zip(entries, samples, strict=True)
     ]
+
+
+def _written(examples: Sequence[Example], work: Path) -> Path:
+    """The file that every worker reads them from."""
+    pixels = [example for example in examples if isinstance(example, Image)]
+    if pixels:
+        images.write(pixels, work / "images.npy")
+        return work / "images.npy"
+    (work / "texts.json").write_text(json.dumps(list(examples)), encoding="utf-8")
+    return work / "texts.json"
 
 
 class _Worker:

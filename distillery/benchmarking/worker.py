@@ -17,7 +17,8 @@ from threading import get_native_id
 from time import perf_counter_ns, sleep
 from typing import Any, TextIO
 
-from distillery.runtimes.base import Engine, Text
+from distillery.runtimes import images
+from distillery.runtimes.base import Engine, Example
 from distillery.runtimes.opening import open_engine
 
 _NS_PER_MS = 1e6
@@ -37,18 +38,21 @@ class Worker:
     """The commands. Each public method is one, and returns what is answered."""
 
     def __init__(self) -> None:
-        self._texts: list[Text] = []
+        self._texts: list[Example] = []
         self._warm_rows: list[int] = []
         self._engine: Engine | None = None
 
     def prepare(self, *, folder: str, runtime: str, threads: int, texts: str) -> dict[str, Any]:
-        """Read the texts, and open the engine once to drop it again.
+        """Read the texts or images, and open the engine once to drop it again.
 
         Runtimes import most of themselves when the first model is opened; the opening that is
         timed must not count that. This one may run beside others.
         """
-        rows = json.loads(Path(texts).read_text(encoding="utf-8"))
-        self._texts = [row if isinstance(row, str) else (row[0], row[1]) for row in rows]
+        if texts.endswith(".npy"):
+            self._texts = list(images.read(Path(texts)))
+        else:
+            rows = json.loads(Path(texts).read_text(encoding="utf-8"))
+            self._texts = [row if isinstance(row, str) else (row[0], row[1]) for row in rows]
         open_engine(Path(folder), runtime, threads=threads)
         gc.collect()
         return {}

@@ -1,1 +1,1 @@
-"""PyTorch → ONNX → fused → quantized, each step proven on real text."""
+"""PyTorch → ONNX → fused → quantized, each step proven on real examples."""

@@ -1,6 +1,6 @@
 """A checkpoint in the forms in which it could run: PyTorch → ONNX fp32, fused → int8.
 
-Each step is held against the one before it on real text. A step that went too far does not stop
+Each step is held against the one before it on real examples. A step that went too far does not stop
 the run: its candidate says so in ``parity_failure``, and is not promoted.
 """
 
@@ -16,7 +16,7 @@ from distillery import storage
 from distillery.export import fusion, int8_dynamic, parity, pytorch_to_onnx
 from distillery.nouns import Candidate, Checkpoint, Parity
 from distillery.recipe import Export
-from distillery.runtimes.base import Card, Text
+from distillery.runtimes.base import Card, Example
 from distillery.runtimes.opening import open_engine
 
 _ONNX = "model.onnx"
@@ -47,7 +47,7 @@ def pytorch_candidate(checkpoint: Checkpoint, *, is_pair: bool) -> Candidate:
 
 
 def fp32_candidate(
-    checkpoint: Checkpoint, texts: Sequence[Text], limits: Export, *, is_pair: bool
+    checkpoint: Checkpoint, texts: Sequence[Example], limits: Export, *, is_pair: bool
 ) -> Candidate:
     """Exported and fused; held against PyTorch.
 
@@ -65,7 +65,7 @@ def fp32_candidate(
             hidden_size=config.hidden_size,
             layers=config.num_hidden_layers,
         )
-        shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")
+        _copy_tokenizer(source, folder)
         card = _card(checkpoint, source, name, is_pair=is_pair)
         card.write(folder)
         # the reference is a checkpoint with a card; links, since nothing is written to it
@@ -100,14 +100,14 @@ def fp32_candidate(
 
 
 def int8_candidate(
-    fp32: Candidate, texts: Sequence[Text], limits: Export, cpu_flags: Sequence[str]
+    fp32: Candidate, texts: Sequence[Example], limits: Export, cpu_flags: Sequence[str]
 ) -> Candidate:
     """Quantized for the CPU with these flags; held against the fp32 graph it was made from."""
     source = storage.fetch(fp32.artifact)
     name = f"{fp32.checkpoint_name} int8"
     with storage.new_folder() as folder:
         int8_dynamic.quantize(source / _ONNX, folder / _ONNX, cpu_flags=cpu_flags)
-        shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")
+        _copy_tokenizer(source, folder)
         card = Card.read(source)
         Card(**{**card.__dict__, "name": name}).write(folder)
         found = parity.compare(
@@ -145,10 +145,18 @@ def _card(checkpoint: Checkpoint, source: Path, name: str, *, is_pair: bool) -> 
         max_length=checkpoint.max_length,
         is_pair=is_pair,
         pad_token_id=config.get("pad_token_id") or 0,
+        kind="image" if "image_shape" in config else "text",
+        image_shape=tuple(config["image_shape"]) if "image_shape" in config else None,
     )
 
 
-def _spread(texts: Sequence[Text], rows: int) -> list[Text]:
+def _copy_tokenizer(source: Path, folder: Path) -> None:
+    """Where there is one: a model of images has none."""
+    if (source / "tokenizer.json").is_file():
+        shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")
+
+
+def _spread(texts: Sequence[Example], rows: int) -> list[Example]:
     """At most so many, evenly spaced: data sets are often sorted by label."""
     count = min(rows, len(texts))
     return [texts[i * len(texts) // count] for i in range(count)]

@@ -48,4 +48,6 @@ def _card(name: str, max_length: int, ensemble: Ensemble, member: Path, *, is_pa
         max_length=max_length,
         is_pair=is_pair,
         pad_token_id=config.get("pad_token_id") or 0,
+        kind="image" if "image_shape" in config else "text",
+        image_shape=tuple(config["image_shape"]) if "image_shape" in config else None,
     )

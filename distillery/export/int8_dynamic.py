@@ -15,6 +15,11 @@ but the second, the last layer still computes every token:
     tables left in fp32                    51.5 MB   .51 ms    2.6 %
     attention not fused                    15.8 MB   .58 ms    2.8 %
     attention left in fp32                 18.4 MB   .66 ms    2.4 %
+
+Image models: linear layers become integer products too; convolutions stay in fp32. Dynamic
+quantization would make them ConvInteger, which ONNX Runtime's CPU kernels run slower than its fp32
+convolutions, and QLinearConv asks for activation scales measured ahead. So the int8 file of a
+convolutional network is smaller by its linear layers, and hardly faster.
 """
 
 from collections.abc import Sequence

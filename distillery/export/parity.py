@@ -1,4 +1,4 @@
-"""How far a graph is from the model it came from: on real text, and in several shapes."""
+"""How far a graph is from the model it came from: on real examples, and in several shapes."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillery.nouns import Parity
-from distillery.runtimes.base import Engine, Text
+from distillery.runtimes.base import Engine, Example, size_of
 
 # B batch, S sequence, C classes
 
 
-def compare(reference: Engine, other: Engine, texts: Sequence[Text], *, against: str) -> Parity:
+def compare(reference: Engine, other: Engine, texts: Sequence[Example], *, against: str) -> Parity:
     """Hold the other engine's logits in every shape against the reference's for the text alone.
 
     The reference answers each text by itself at its natural length, so nothing is padded. The
@@ -45,9 +45,9 @@ def compare(reference: Engine, other: Engine, texts: Sequence[Text], *, against:
     )
 
 
-def _batches(count: int, engine: Engine, texts: Sequence[Text]) -> Iterator[list[int]]:
+def _batches(count: int, engine: Engine, texts: Sequence[Example]) -> Iterator[list[int]]:
     """Row numbers: each alone, then by 8 of like lengths, then by 32 of unlike ones."""
-    lengths = [engine.encode([text])["input_ids"].shape[1] for text in texts]
+    lengths = [size_of(engine.encode([text]))[1] for text in texts]
     by_length = sorted(range(count), key=lambda row: lengths[row])
     from_both_ends = [
         row for pair in zip(by_length, reversed(by_length), strict=True) for row in pair
@@ -57,11 +57,12 @@ def _batches(count: int, engine: Engine, texts: Sequence[Text]) -> Iterator[list
             yield order[start : start + size]
 
 
-def _logits(engine: Engine, texts: Sequence[Text]) -> tuple[NDArray[np.float64], tuple[int, int]]:
-    """(B, C), and the shape (B, S) that was asked."""
+def _logits(
+    engine: Engine, texts: Sequence[Example]
+) -> tuple[NDArray[np.float64], tuple[int, int]]:
+    """(B, C), and what was asked: (batch, tokens), or (batch, pixels)."""
     encoded = engine.encode(texts)
-    batch, tokens = encoded["input_ids"].shape
-    return engine.logits(encoded).astype(np.float64), (batch, tokens)
+    return engine.logits(encoded).astype(np.float64), size_of(encoded)
 
 
 def _kl(expected: NDArray[np.float64], found: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -33,7 +33,7 @@ class _Logits(nn.Module):
         self._single_type = single_type
 
     def forward(self, *inputs: Tensor) -> Tensor:
-        """Each input (B, S) int64; logits (B, C)."""
+        """Each input (B, S) int64, or pixels (B, C, H, W) uint8; logits (B, classes)."""
         named = dict(zip(self._names, inputs, strict=True))
         if self._single_type:
             # otherwise the model gathers the zeros from a buffer, at run time
@@ -46,18 +46,21 @@ def export(checkpoint_folder: Path, onnx_path: Path) -> None:
     """Write the graph of a sequence classifier.
 
     Inputs ``input_ids``, ``attention_mask`` and, where the model tells token types apart,
-    ``token_type_ids``: int64, (B, S), both dynamic. Output ``logits``: float32, (B, C).
+    ``token_type_ids``: int64, (B, S), both dynamic. A model of images takes ``pixel_values``:
+    uint8, (B, C, H, W), B dynamic. Output ``logits``: float32, (B, classes).
     """
     model = AutoModelForSequenceClassification.from_pretrained(
         checkpoint_folder, local_files_only=True, attn_implementation="eager"
     ).eval()
+    if model.main_input_name == "pixel_values":
+        H, W, C = model.config.image_shape
+        pixels = torch.randint(256, (2, C, H, W), dtype=torch.uint8)
+        _trace(_Logits(model, ("pixel_values",), False), {"pixel_values": pixels}, onnx_path)
+        return
     # not __code__.co_varnames: Transformers wraps forward, and only the signature sees through
     knows_types = "token_type_ids" in inspect.signature(model.forward).parameters
     single_type = knows_types and getattr(model.config, "type_vocab_size", 1) < 2
     names = _INPUT_NAMES if knows_types and not single_type else _INPUT_NAMES[:2]
-    # torch.onnx.export restores the wrapper's own mode afterwards, through every child: without
-    # .eval() here the wrapped model would go back to dropout
-    wrapper = _Logits(model, names, single_type).eval()
 
     # B = 2 and S = 8: neither is 1, which a tracer may take for a constant to broadcast. One row
     # is padded, since the mask's computation is left out of a trace where nothing is masked.
@@ -65,6 +68,17 @@ def export(checkpoint_folder: Path, onnx_path: Path) -> None:
     mask = torch.ones_like(ids)
     mask[1, 5:] = 0
     example = {"input_ids": ids, "attention_mask": mask, "token_type_ids": torch.zeros_like(ids)}
+    named = {name: example[name] for name in names}
+    _trace(_Logits(model, names, single_type), named, onnx_path, {1: "sequence"})
+
+
+def _trace(
+    wrapper: _Logits, inputs: dict[str, Tensor], onnx_path: Path, axes: dict[int, str] | None = None
+) -> None:
+    """``axes`` of the inputs are dynamic beside the first."""
+    # torch.onnx.export restores the wrapper's own mode afterwards, through every child: without
+    # .eval() here the wrapped model would go back to dropout
+    wrapper.eval()
     with warnings.catch_warnings():
         # the tracing exporter is deprecated in favour of dynamo's, whose graphs are not fused
         warnings.filterwarnings("ignore", message="You are using the legacy TorchScript-based")
@@ -76,14 +90,14 @@ def export(checkpoint_folder: Path, onnx_path: Path) -> None:
         warnings.filterwarnings("ignore", message="Exporting a model to ONNX with a batch_size")
         torch.onnx.export(
             wrapper,
-            tuple(example[name] for name in names),
+            tuple(inputs.values()),
             onnx_path,
             dynamo=False,
             opset_version=_OPSET,
-            input_names=list(names),
+            input_names=list(inputs),
             output_names=["logits"],
             dynamic_axes={
-                **{name: {0: "batch", 1: "sequence"} for name in names},
+                **{name: {0: "batch", **(axes or {})} for name in inputs},
                 "logits": {0: "batch"},
             },
         )

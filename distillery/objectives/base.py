@@ -52,6 +52,8 @@ class Outputs:
     keys: tuple["Tensor", ...] = ()
     values: tuple["Tensor", ...] = ()
     exits: tuple["Tensor", ...] = ()  # of (B, C): a student's several heads, or its peers'
+    paths: "Tensor | None" = None  # (B, N): a tree's log probability of each of N leaves
+    leaves: "Tensor | None" = None  # (N, C): their logits
     members: tuple["Tensor", ...] = ()  # K of (B, C): of teachers whose probabilities are averaged
     weights: tuple[float, ...] = ()  # K, summing to 1
 

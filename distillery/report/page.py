@@ -18,7 +18,9 @@ from distillery.nouns import (
     Gain,
     Measurement,
 )
-from distillery.report import plots, tables
+from distillery.report import plots, tables, trees
+from distillery.report.trees import Tree
+from distillery.runtimes import images
 
 _LENGTHS = ("1–4", "5–8", "9–16", "17–32", "33–64", "65–128", "129 and more")
 _MOST_OPEN_CLASSES = 30
@@ -86,9 +88,9 @@ class Place:
         return self.steal_share >= _STEAL_WORTH_A_WORD
 
 
-def write(findings: Findings, path: Path) -> None:
+def write(findings: Findings, path: Path, soft_trees: Sequence[Tree] = ()) -> None:
     """Write the page to ``path``: the whole of it, or nothing."""
-    text = render(findings)
+    text = render(findings, soft_trees)
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
     try:
@@ -98,8 +100,8 @@ def write(findings: Findings, path: Path) -> None:
         unfinished.unlink(missing_ok=True)
 
 
-def render(findings: Findings) -> str:
-    """The page as HTML."""
+def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
+    """The page as HTML; trees among the students are drawn."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -123,6 +125,7 @@ def render(findings: Findings) -> str:
     return environment.get_template("page.html.j2").render(
         findings=findings,
         dataset=findings.dataset,
+        rows_are=_rows_are(findings.dataset),
         title=_title(findings),
         lede=_lede(findings),
         tone=_tone(findings),
@@ -148,6 +151,10 @@ def render(findings: Findings) -> str:
         lineage=_lineage(findings, subject),
         places=_places(findings),
         plot_accuracy=_drawn(plots.accuracy_against_latency(findings)),
+        soft_trees=[
+            (tree, _drawn(trees.upper_levels(tree)), _drawn(trees.one_path(tree)))
+            for tree in soft_trees
+        ],
         plot_training=_drawn(plots.training_curves(findings)),
         plot_latencies=_drawn(plots.latency_distributions(findings)),
         plot_classes=_drawn(plots.per_class_changes(findings)),
@@ -226,7 +233,9 @@ def _headlines(
                 number=tables.times(1 / row.speedup if slower else row.speedup),
                 label="slower than the teacher" if slower else "faster than the teacher",
                 note=f"half of the requests take less than {tables.milliseconds(row.p50_ms)}, "
-                "tokenization included",
+                "tokenization included"
+                if findings.dataset.kind == "text"
+                else "from pixels to logits",
             )
         )
     teacher = tables.reference(findings)
@@ -315,6 +324,12 @@ def _by_reason(rows: Sequence[tables.ResultRow]) -> list[tuple[str, list[str]]]:
     return [(why, [name for _, name in of]) for why, of in groupby(sorted(out), lambda o: o[0])]
 
 
+def _rows_are(dataset: Dataset) -> str:
+    if dataset.image_shape is not None:
+        return f"images of {images.words(dataset.image_shape)},"
+    return "pairs of texts" if dataset.is_pair else "texts"
+
+
 def _splits(dataset: Dataset) -> list[tuple[str, int, str]]:
     made = "taken from the training rows, stratified by label"
     return [
@@ -347,7 +362,9 @@ def _class_bars(dataset: Dataset) -> list[Bar]:
 
 
 def _length_bars(dataset: Dataset) -> list[Bar]:
-    """Rows by length, as shares of their split, so that splits compare."""
+    """Rows by length, as shares of their split, so that splits compare. None for images."""
+    if dataset.kind == "image":
+        return []
     splits = (dataset.train, dataset.validation, dataset.test)
     most = max(
         (n / split.rows for split in splits if split.rows for n in split.length_histogram),

@@ -34,22 +34,22 @@ from distillery.report.tables import ClassChange, ResultRow
 
 # Each colour is used for one thing, so that it can be found again in the SVG: CSS variable → light
 # colour. Role and series colours are told apart by the colour-blind too (after Okabe & Ito, 2008).
-_PAPER, _INK, _MUTED, _GRID = "#fffffe", "#1c2129", "#5d6675", "#e1e4ea"
+PAPER, INK, MUTED, _GRID = "#fffffe", "#1c2129", "#5d6675", "#e1e4ea"
 _LIMIT, _LOSS, _GAINED = "#c2410c", "#c8501e", "#12806a"
 _ROLES = {"teacher": "#6b7280", "student": "#0b69c7", "champion": "#b7790a", "control": "#9a5fb5"}
-_SERIES = ("#0b6ac8", "#d45d00", "#0a8f6c", "#b0478f", "#7a6a00", "#5a55c9", "#2a93b8", "#a83a3a")
+SERIES = ("#0b6ac8", "#d45d00", "#0a8f6c", "#b0478f", "#7a6a00", "#5a55c9", "#2a93b8", "#a83a3a")
 _TEACHER_LINE = "#4a5261"
 _VARIABLES = {
-    "--plot-paper": _PAPER,
-    "--plot-ink": _INK,
-    "--plot-muted": _MUTED,
+    "--plot-paper": PAPER,
+    "--plot-ink": INK,
+    "--plot-muted": MUTED,
     "--plot-grid": _GRID,
     "--plot-limit": _LIMIT,
     "--plot-loss": _LOSS,
     "--plot-gained": _GAINED,
     "--plot-teacher-line": _TEACHER_LINE,
     **{f"--plot-{role}": colour for role, colour in _ROLES.items()},
-    **{f"--plot-series-{i}": colour for i, colour in enumerate(_SERIES)},
+    **{f"--plot-series-{i}": colour for i, colour in enumerate(SERIES)},
 }
 
 _SHAPES = {
@@ -92,7 +92,7 @@ def accuracy_against_latency(findings: Findings) -> str | None:
         f"{p.row.candidate}: {tables.percent(p.accuracy)} at {tables.milliseconds(p.p50_ms)}"
         for p in points
     )
-    return _svg(
+    return as_svg(
         _accuracy_against_latency(findings, points),
         name="accuracy-latency",
         told=f"Test accuracy against median latency. {told}.",
@@ -106,7 +106,7 @@ def png_of_accuracy_against_latency(findings: Findings) -> bytes:
         figure = _accuracy_against_latency(findings, points)
     else:
         figure = Figure(figsize=(8, 2), dpi=72)
-        figure.text(0.5, 0.5, "No candidate was measured", ha="center", va="center", color=_INK)
+        figure.text(0.5, 0.5, "No candidate was measured", ha="center", va="center", color=INK)
     with io.BytesIO() as file:
         figure.savefig(file, format="png", dpi=160, facecolor="white")
         return file.getvalue()
@@ -155,14 +155,14 @@ def training_curves(findings: Findings) -> str | None:
     handles += [Line2D([], [], color=colours[n], label=_shortened(n)) for n in names]
     if any(c.role == "control" for c in curves):
         handles.append(
-            Line2D([], [], color=_MUTED, linestyle="--", label="its control (hard labels only)")
+            Line2D([], [], color=MUTED, linestyle="--", label="its control (hard labels only)")
         )
     _legend(figure, handles)
     best = ", ".join(
         f"{c.name} (seed {c.seed}) {max(e.validation_accuracy or 0.0 for e in c.history):.1%}"
         for c in curves
     )
-    return _svg(figure, name="training", told=f"Best validation accuracy by epoch: {best}.")
+    return as_svg(figure, name="training", told=f"Best validation accuracy by epoch: {best}.")
 
 
 def latency_distributions(findings: Findings) -> str | None:
@@ -203,7 +203,7 @@ def latency_distributions(findings: Findings) -> str | None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     _titles(axes, "Share of requests answered within …", "end-to-end latency, log scale")
     for share, name in ((0.5, "p50"), (0.95, "p95")):
-        axes.axhline(share, color=_MUTED, linewidth=0.7, linestyle=(0, (2, 3)))
+        axes.axhline(share, color=MUTED, linewidth=0.7, linestyle=(0, (2, 3)))
         axes.annotate(
             name,
             (1, share),
@@ -211,7 +211,7 @@ def latency_distributions(findings: Findings) -> str | None:
             xytext=(4, 0),
             textcoords="offset points",
             va="center",
-            color=_MUTED,
+            color=MUTED,
             fontsize=9,
         )
     _legend(figure, handles)
@@ -221,7 +221,7 @@ def latency_distributions(findings: Findings) -> str | None:
         for name, row in rows.items()
         if row.p50_ms is not None
     )
-    return _svg(figure, name="latencies", told=f"Cumulative distribution of latencies. {told}.")
+    return as_svg(figure, name="latencies", told=f"Cumulative distribution of latencies. {told}.")
 
 
 def per_class_changes(findings: Findings) -> str | None:
@@ -238,7 +238,7 @@ def per_class_changes(findings: Findings) -> str | None:
         positions,
         [f"{_shortened(c.label)} ({c.rows} rows)" for c in shown],
         parse_math=False,
-        color=_INK,
+        color=INK,
     )
     reach = max(abs(v) for v in values)
     left, right = min(0.0, *values), max(0.0, *values)
@@ -252,14 +252,14 @@ def per_class_changes(findings: Findings) -> str | None:
             ha="left" if value > 0 else "right",
             va="center",
             fontsize=9,
-            color=_INK,
+            color=INK,
         )
-    axes.axvline(0, color=_MUTED, linewidth=1)
+    axes.axvline(0, color=MUTED, linewidth=1)
     axes.grid(False, axis="y")
     axes.tick_params(axis="y", length=0)
     _titles(axes, "Change in recall against the teacher", "percentage points")
     told = "; ".join(f"{c.label}: {c.teacher_recall:.0%} to {c.recall:.0%}" for c in shown)
-    return _svg(figure, name="classes", told=f"Classes whose recall changed most. {told}.")
+    return as_svg(figure, name="classes", told=f"Classes whose recall changed most. {told}.")
 
 
 def most_changed(changes: Sequence[ClassChange]) -> list[ClassChange]:
@@ -337,7 +337,7 @@ def _accuracy_against_latency(findings: Findings, points: Sequence[_Point]) -> F
             s=area,
             marker=shape,
             facecolor=colour,
-            edgecolor=_PAPER,
+            edgecolor=PAPER,
             linewidth=1,
             alpha=0.9,
             zorder=4,
@@ -351,7 +351,7 @@ def _accuracy_against_latency(findings: Findings, points: Sequence[_Point]) -> F
                 s=np.pi * radius**2,
                 marker="o",
                 facecolors="none",
-                edgecolors=_INK,
+                edgecolors=INK,
                 linewidths=1.6,
                 zorder=5,
             )
@@ -369,14 +369,14 @@ def _accuracy_against_latency(findings: Findings, points: Sequence[_Point]) -> F
             marker=shape,
             linestyle="",
             markerfacecolor="none",
-            markeredgecolor=_INK,
+            markeredgecolor=INK,
             label=text,
         )
         for key, (shape, text) in _SHAPES.items()
         if any((p.row.runtime, p.row.precision) == key for p in points)
     ]
     handles.append(
-        Line2D([], [], color=_MUTED, linewidth=1, linestyle=(0, (5, 3)), label="best trade-offs")
+        Line2D([], [], color=MUTED, linewidth=1, linestyle=(0, (5, 3)), label="best trade-offs")
     )
     if any(p.row.is_winner for p in points):
         handles.append(
@@ -387,7 +387,7 @@ def _accuracy_against_latency(findings: Findings, points: Sequence[_Point]) -> F
                 linestyle="",
                 markersize=10,
                 markerfacecolor="none",
-                markeredgecolor=_INK,
+                markeredgecolor=INK,
                 label="winner",
             )
         )
@@ -479,7 +479,7 @@ def _draw_front(axes: Axes, front: Sequence[_Point]) -> list[Bbox]:
         [x for x, _ in corners],
         [y for _, y in corners],
         where="post",
-        color=_MUTED,
+        color=MUTED,
         linewidth=1,
         linestyle=(0, (5, 3)),
         zorder=2,
@@ -524,7 +524,7 @@ def _place_labels(
             textcoords="offset points",
             parse_math=False,
             fontsize=9.5,
-            color=_INK,
+            color=INK,
             fontweight="bold" if point.row.is_winner else "normal",
             zorder=6,
         )
@@ -544,7 +544,7 @@ def _place_labels(
                 (point.p50_ms, point.accuracy),
                 xytext=name.get_position(),
                 textcoords="offset points",
-                arrowprops={"arrowstyle": "-", "color": _MUTED, "linewidth": 0.6},
+                arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6},
                 zorder=2,
             )
 
@@ -577,7 +577,7 @@ def _series(findings: Findings) -> dict[str, str]:
     made += [*findings.students, *findings.controls]
     made += findings.candidates
     names = dict.fromkeys(_student_name(one) for one in made if one.role != "teacher")
-    return {name: _SERIES[i % len(_SERIES)] for i, name in enumerate(names)}
+    return {name: SERIES[i % len(SERIES)] for i, name in enumerate(names)}
 
 
 def _student_name(made: Checkpoint | Candidate) -> str:
@@ -601,20 +601,20 @@ def _figure(width: float, height: float, columns: int = 1) -> tuple[Figure, list
         one.set_facecolor("none")
         one.grid(True, color=_GRID, linewidth=0.8)
         one.set_axisbelow(True)
-        one.tick_params(colors=_MUTED, labelsize=9.5, length=3)
+        one.tick_params(colors=MUTED, labelsize=9.5, length=3)
         one.tick_params(which="minor", color=_GRID, length=2)
         for side in ("top", "right"):
             one.spines[side].set_visible(False)
         for side in ("left", "bottom"):
-            one.spines[side].set_color(_MUTED)
+            one.spines[side].set_color(MUTED)
             one.spines[side].set_linewidth(0.8)
     return figure, axes
 
 
 def _titles(axes: Axes, title: str, below: str) -> None:
     """What the y axis shows stands above it, where it can be read without turning the head."""
-    axes.set_title(title, loc="left", fontsize=11, color=_INK, fontweight="bold", pad=10)
-    axes.set_xlabel(below, fontsize=9.5, color=_MUTED)
+    axes.set_title(title, loc="left", fontsize=11, color=INK, fontweight="bold", pad=10)
+    axes.set_xlabel(below, fontsize=9.5, color=MUTED)
 
 
 def _legend(figure: Figure, handles: Sequence[Line2D]) -> None:
@@ -624,7 +624,7 @@ def _legend(figure: Figure, handles: Sequence[Line2D]) -> None:
         ncols=min(4, len(handles)),
         frameon=False,
         fontsize=9.5,
-        labelcolor=_INK,
+        labelcolor=INK,
     )
     for text in legend.get_texts():
         text.set_parse_math(False)
@@ -645,7 +645,7 @@ def _milliseconds_axis(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.4g} ms"))
 
 
-def _svg(figure: Figure, *, name: str, told: str) -> str:
+def as_svg(figure: Figure, *, name: str, told: str) -> str:
     """The figure as an ``<svg>`` to stand in a page: no prolog, no metadata, its own ids."""
     # rcParams is the only way to these two; both are put back, and none changes what others draw
     settings: dict[Any, str] = {"svg.fonttype": "none", "svg.hashsalt": name}

@@ -1,4 +1,4 @@
-"""What every engine is: real text in, logits out, tokenization included.
+"""What every engine is: real examples in, logits out, tokenization included.
 
 Reaches neither torch nor distillery's nouns: this module is part of what is served and of what is
 sent to an instance.
@@ -6,19 +6,28 @@ sent to an instance.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
+from distillery.runtimes.images import Image, Shape, stacked, words
+
 Text = str | tuple[str, str]
 """One input: a text, or a pair of texts."""
 
-Encoded = Mapping[str, NDArray[np.int64]]
-"""Model inputs, each (B, S): input_ids, attention_mask, token_type_ids."""
+Example = Text | Image
+"""One input of whatever kind."""
+
+Kind = Literal["text", "image"]
+
+Encoded = Mapping[str, NDArray[np.integer[Any]]]
+"""Model inputs: of texts int64, each (B, S): input_ids, attention_mask, token_type_ids; of images
+uint8 (B, C, H, W): pixel_values."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +39,8 @@ class Card:
     max_length: int
     is_pair: bool
     pad_token_id: int
+    kind: Kind = "text"
+    image_shape: Shape | None = None
 
     @classmethod
     def read(cls, folder: Path) -> "Card":
@@ -37,6 +48,8 @@ class Card:
         try:
             fields = json.loads((folder / "candidate.json").read_text(encoding="utf-8"))
             fields["label_names"] = tuple(fields["label_names"])
+            if fields.get("image_shape") is not None:
+                fields["image_shape"] = tuple(fields["image_shape"])
             return cls(**fields)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise ValueError(f"{folder} is no candidate: candidate.json: {error}") from error
@@ -81,31 +94,66 @@ class TextEncoder:
         return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
 
 
+class ImageEncoder:
+    """Pixels as they are: scaling and normalization stand in the graph."""
+
+    def __init__(self, card: Card) -> None:
+        self._shape = card.image_shape
+
+    def __call__(self, images: Sequence[Image]) -> Encoded:
+        """Uint8 (B, C, H, W). Raises ``ValueError`` for another size than the model's."""
+        for image in images:
+            if image.shape != self._shape:
+                wanted = "none" if self._shape is None else words(self._shape)
+                raise ValueError(
+                    f"the image is {words(image.shape)}; this model reads {wanted}: resize it"
+                )
+        return {"pixel_values": np.ascontiguousarray(stacked(images).transpose(0, 3, 1, 2))}
+
+
+Encode = Callable[[Sequence[Example]], Encoded]
+
+
+def encoder_of(folder: Path, card: Card) -> Encode:
+    """What makes inputs of the examples that the card names; no others are given to it."""
+    if card.kind == "image":
+        return cast(Encode, ImageEncoder(card))
+    return cast(Encode, TextEncoder(folder, card))
+
+
+def size_of(encoded: Encoded) -> tuple[int, int]:
+    """(batch, tokens), or (batch, pixels)."""
+    first = next(iter(encoded.values()))
+    return first.shape[0], int(np.prod(first.shape[1:]))
+
+
 class Engine(ABC):
     """Runs one candidate. Tokenization and model are separate calls, so both can be timed."""
 
     card: Card
 
     @abstractmethod
-    def encode(self, texts: Sequence[Text]) -> Encoded:
-        """Tokenize; what comes out goes into ``logits``."""
+    def encode(self, examples: Sequence[Example]) -> Encoded:
+        """Tokenize, or line up the pixels; what comes out goes into ``logits``."""
 
     @abstractmethod
     def logits(self, encoded: Encoded) -> NDArray[np.float32]:
         """(B, C), in the order of the card's label names."""
 
-    def predict(self, texts: Sequence[Text], batch_size: int = 32) -> NDArray[np.float32]:
-        """Logits (N, C) of any number of texts, batched by length."""
-        order = sorted(range(len(texts)), key=lambda i: _characters(texts[i]))
-        found = np.zeros((len(texts), len(self.card.label_names)), dtype=np.float32)
+    def predict(self, examples: Sequence[Example], batch_size: int = 32) -> NDArray[np.float32]:
+        """Logits (N, C) of any number of examples, texts batched by length."""
+        order = sorted(range(len(examples)), key=lambda i: _characters(examples[i]))
+        found = np.zeros((len(examples), len(self.card.label_names)), dtype=np.float32)
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            found[rows] = self.logits(self.encode([texts[i] for i in rows]))
+            found[rows] = self.logits(self.encode([examples[i] for i in rows]))
         return found
 
 
-def _characters(text: Text) -> int:
-    return len(text) if isinstance(text, str) else len(text[0]) + len(text[1])
+def _characters(example: Example) -> int:
+    if isinstance(example, Image):
+        return 0  # all are equally large
+    return len(example) if isinstance(example, str) else len(example[0]) + len(example[1])
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

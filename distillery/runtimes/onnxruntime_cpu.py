@@ -7,7 +7,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from distillery.runtimes.base import Card, Encoded, Engine, Text, TextEncoder
+from distillery.runtimes.base import Card, Encoded, Engine, Example, encoder_of
 
 
 class OnnxRuntimeCpu(Engine):
@@ -15,7 +15,7 @@ class OnnxRuntimeCpu(Engine):
 
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
         self.card = Card.read(folder)
-        self._encode = TextEncoder(folder, self.card)
+        self._encode = encoder_of(folder, self.card)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads  # 0: one a core
         options.inter_op_num_threads = 1
@@ -28,9 +28,9 @@ class OnnxRuntimeCpu(Engine):
         )
         self._inputs = [node.name for node in self._session.get_inputs()]
 
-    def encode(self, texts: Sequence[Text]) -> Encoded:
-        """Int64 arrays, each (B, S)."""
-        return self._encode(texts)
+    def encode(self, examples: Sequence[Example]) -> Encoded:
+        """What the graph takes."""
+        return self._encode(examples)
 
     def logits(self, encoded: Encoded) -> NDArray[np.float32]:
         """(B, C)."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification
 
 import distillery.architectures  # noqa: F401  makes them known to the Auto classes
-from distillery.runtimes.base import Card, Encoded, Engine, Text, TextEncoder
+from distillery.runtimes.base import Card, Encoded, Engine, Example, encoder_of
 
 
 class PyTorchCpu(Engine):
@@ -18,20 +18,19 @@ class PyTorchCpu(Engine):
 
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
         self.card = Card.read(folder)
-        self._encode = TextEncoder(folder, self.card)
+        self._encode = encoder_of(folder, self.card)
         if threads:
             torch.set_num_threads(threads)
         self._model = AutoModelForSequenceClassification.from_pretrained(
             folder, local_files_only=True
         ).eval()
         takes = inspect.signature(self._model.forward).parameters
-        self._inputs = [
-            name for name in ("input_ids", "attention_mask", "token_type_ids") if name in takes
-        ]
+        known = ("input_ids", "attention_mask", "token_type_ids", "pixel_values")
+        self._inputs = [name for name in known if name in takes]
 
-    def encode(self, texts: Sequence[Text]) -> Encoded:
-        """Int64 arrays, each (B, S)."""
-        return self._encode(texts)
+    def encode(self, examples: Sequence[Example]) -> Encoded:
+        """What the model takes."""
+        return self._encode(examples)
 
     @torch.inference_mode()
     def logits(self, encoded: Encoded) -> NDArray[np.float32]:

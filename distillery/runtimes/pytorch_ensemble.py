@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from distillery.runtimes.base import Card, Encoded, Engine, Text
+from distillery.runtimes.base import Card, Encoded, Engine, Example
 from distillery.signals.teaching import averaged
 
 
@@ -22,12 +22,12 @@ class PyTorchEnsemble(Engine):
         self._weights = torch.tensor(settings["weights"])
         self._mean = settings["mean"]
 
-    def encode(self, texts: Sequence[Text]) -> Encoded:
+    def encode(self, examples: Sequence[Example]) -> Encoded:
         """Each member's inputs, under ``<member>.<input>``."""
         return {
             f"{i}.{name}": array
             for i, member in enumerate(self._members)
-            for name, array in member.encode(texts).items()
+            for name, array in member.encode(examples).items()
         }
 
     def logits(self, encoded: Encoded) -> NDArray[np.float32]:

@@ -48,6 +48,8 @@ class Forward:
         return Outputs(
             logits=found.logits,
             exits=tuple(getattr(found, "exits", ())),
+            paths=getattr(found, "paths", None),
+            leaves=getattr(found, "leaves", None),
             hidden_states=tuple(found.hidden_states) if self._hidden_states else (),
             queries=tuple(self._heard["queries"]),
             keys=tuple(self._heard["keys"]),

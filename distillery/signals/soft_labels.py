@@ -1,6 +1,6 @@
-"""A teacher's logits, computed once and found by the content of the texts.
+"""A teacher's logits, computed once and found by the content of texts or images.
 
-A row is looked up by the digest of its texts, never by its position or step: shuffling would
+A row is looked up by the digest of its content, never by its position or step: shuffling would
 misalign a positional cache silently. The file belongs to one teacher (weights and tokenizer, by
 digest) and one maximum length.
 """
@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from distillery import checkpoints, digests, storage
-from distillery.encoding import Collator, encode
+from distillery import checkpoints, storage
+from distillery.encoding import collator_of, inputs_of
 from distillery.errors import DamagedArtifactError
 from distillery.nouns import Checkpoint, SoftLabels, Teacher
-from distillery.preparation import Text
+from distillery.preparation import Example, key
 from distillery.teachers.base import LoadedModel
 
 log = logging.getLogger(__name__)
@@ -27,14 +27,14 @@ _SPOT_CHECKS = 8
 _TOLERANCE = 1e-3  # of the largest logit; other batch shapes and thread counts move it by 1e-5
 
 
-def compute(teacher: Checkpoint, texts: Sequence[Text], texts_digest: str) -> SoftLabels:
+def compute(teacher: Checkpoint, texts: Sequence[Example], texts_digest: str) -> SoftLabels:
     """The teacher's logits over the texts, stored by content.
 
     ``texts_digest`` is that of the data set or corpus they stand in.
     """
     unique = list(dict.fromkeys(texts))
     logits = live_logits(checkpoints.load(teacher), unique, teacher.max_length)
-    keys = np.frombuffer(b"".join(_key(text) for text in unique), dtype=np.uint8)
+    keys = np.frombuffer(b"".join(key(text) for text in unique), dtype=np.uint8)
     with storage.new_folder() as folder:
         save_file(
             {"keys": keys.reshape(len(unique), -1), "logits": logits},
@@ -51,14 +51,14 @@ def compute(teacher: Checkpoint, texts: Sequence[Text], texts_digest: str) -> So
 
 
 def of_all(
-    soft_labels: Sequence[SoftLabels], teacher: Teacher, texts: Sequence[Text]
+    soft_labels: Sequence[SoftLabels], teacher: Teacher, texts: Sequence[Example]
 ) -> torch.Tensor:
     """(N, K, C): the cached logits of each of the K members of the teacher."""
     return torch.stack([cached(soft_labels, member, texts) for member in teacher.members], dim=1)
 
 
 def cached(
-    soft_labels: Sequence[SoftLabels], teacher: Checkpoint, texts: Sequence[Text]
+    soft_labels: Sequence[SoftLabels], teacher: Checkpoint, texts: Sequence[Example]
 ) -> torch.Tensor:
     """(N, C) logits of ``texts``, from the caches that are this teacher's.
 
@@ -72,11 +72,11 @@ def cached(
         load_file(storage.fetch(labels.artifact) / "soft_labels.safetensors") for labels in own
     ]
     row_of = {
-        key.tobytes(): row
-        for row, key in enumerate(key for stored in files for key in stored["keys"])
+        digest.tobytes(): row
+        for row, digest in enumerate(digest for stored in files for digest in stored["keys"])
     }
     try:
-        rows = [row_of[_key(text)] for text in texts]
+        rows = [row_of[key(text)] for text in texts]
     except KeyError:
         raise DamagedArtifactError(
             "the cached soft labels lack a training text; run again to make them anew"
@@ -96,13 +96,13 @@ def cached(
 
 @torch.inference_mode()
 def live_logits(
-    teacher: LoadedModel, texts: Sequence[Text], max_length: int
+    teacher: LoadedModel, texts: Sequence[Example], max_length: int
 ) -> NDArray[np.float32]:
     """(N, C) from the teacher itself: in eval mode, without gradients, batched by length."""
     model = teacher.model.eval()  # type: ignore[no-untyped-call]
-    rows = encode(teacher.tokenizer, texts, max_length)
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]["input_ids"]))
-    collate = Collator(teacher.tokenizer.pad_token_id)
+    rows = inputs_of(teacher, texts, max_length)
+    order = sorted(range(len(rows)), key=lambda i: len(rows[i].get("input_ids", ())))
+    collate = collator_of(teacher)
     found = np.zeros((len(rows), model.config.num_labels), dtype=np.float32)
     for start in range(0, len(order), _BATCH_SIZE):
         chosen = order[start : start + _BATCH_SIZE]
@@ -110,7 +110,3 @@ def live_logits(
         on_device = {name: tensor.to(model.device) for name, tensor in batch.items()}
         found[chosen] = model(**on_device).logits.float().cpu().numpy()
     return found
-
-
-def _key(text: Text) -> bytes:
-    return digests.of_texts((text,) if isinstance(text, str) else text)

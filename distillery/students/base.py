@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
@@ -56,6 +56,8 @@ class Trimming(Noun):
 
 class Student(Noun, ABC):
     """A small model, how it starts, and the stages it learns in."""
+
+    reads: ClassVar[Literal["text", "image"]] = "text"
 
     name: str = Field(
         pattern=r"^[a-z0-9][a-z0-9-]{0,40}$",

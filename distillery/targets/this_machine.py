@@ -13,7 +13,9 @@ from pydantic import TypeAdapter
 from distillery.benchmarking.driver import PACKAGE_ROOT, Entry, Plan
 from distillery.errors import BenchmarkProcessError
 from distillery.nouns import Measurement, Scenario
-from distillery.runtimes.base import Text
+from distillery.runtimes import images
+from distillery.runtimes.base import Example
+from distillery.runtimes.images import Image
 
 _LAST_WORDS_LINES = 12
 
@@ -24,7 +26,7 @@ class ThisMachine:
     name = "this-machine"
 
     def measure(
-        self, entries: Sequence[Entry], texts: Sequence[Text], scenario: Scenario, threads: int
+        self, entries: Sequence[Entry], texts: Sequence[Example], scenario: Scenario, threads: int
     ) -> tuple[Measurement, ...]:
         """One measurement an entry, in their order; see ``driver.measure``.
 
@@ -32,9 +34,14 @@ class ThisMachine:
         """
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             plan_file, out_file = Path(folder) / "plan.json", Path(folder) / "measurements.json"
+            pixels = [example for example in texts if isinstance(example, Image)]
+            images_file = Path(folder) / "images.npy"
+            if pixels:
+                images.write(pixels, images_file)
             plan = Plan(
                 entries=tuple(replace(entry, folder=entry.folder.absolute()) for entry in entries),
-                texts=tuple(texts),
+                texts=tuple(text for text in texts if not isinstance(text, Image)),
+                images=images_file if pixels else None,
                 scenario=scenario,
                 threads=threads,
                 target=self.name,

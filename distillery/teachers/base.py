@@ -2,8 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
     from distillery.objectives.hard_labels import HardLabels
+    from distillery.runtimes.images import Image
 
 MaxLength = Annotated[
     int,
@@ -25,12 +25,26 @@ MaxLength = Annotated[
 ]
 
 
-@dataclass(frozen=True, kw_only=True)
 class LoadedModel:
-    """A classifier in memory, with its tokenizer."""
+    """A classifier in memory, with its tokenizer where it reads text."""
 
-    model: "PreTrainedModel"
-    tokenizer: "PreTrainedTokenizerFast"
+    def __init__(
+        self, *, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast | None"
+    ) -> None:
+        self.model = model
+        self._tokenizer = tokenizer
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether it takes pixels; all others have a tokenizer."""
+        return self._tokenizer is None
+
+    @property
+    def tokenizer(self) -> "PreTrainedTokenizerFast":
+        """Raises ``TypeError`` where it reads images."""
+        if self._tokenizer is None:
+            raise TypeError(f"a {self.model.config.model_type} reads images: it has no tokenizer")
+        return self._tokenizer
 
 
 def architecture_of(config: "PretrainedConfig") -> Architecture:
@@ -49,7 +63,12 @@ def architecture_of(config: "PretrainedConfig") -> Architecture:
 class TeacherSource(Noun, ABC):
     """Where the teacher comes from, and whether it still has to be trained."""
 
-    max_length: MaxLength = 128
+    reads: ClassVar[Literal["text", "image"]]
+
+    @property
+    @abstractmethod
+    def longest_input(self) -> int:
+        """In tokens; 0 for images."""
 
     @property
     @abstractmethod
@@ -58,7 +77,7 @@ class TeacherSource(Noun, ABC):
 
     @abstractmethod
     def architecture(self) -> Architecture:
-        """The encoder's shape, as fast as it can be told.
+        """The encoder's shape, as fast as it can be told; zeros where it has no such layers.
 
         Raises ``UserError`` where it cannot be reached or is no encoder.
         """
@@ -77,9 +96,40 @@ class TeacherSource(Noun, ABC):
         Raises ``UserError`` with the mend.
         """
 
+
+class TextTeacher(TeacherSource):
+    """A teacher that reads text."""
+
+    reads: ClassVar[Literal["text", "image"]] = "text"
+
+    max_length: MaxLength = 128
+
+    @property
+    def longest_input(self) -> int:
+        """As the recipe says."""
+        return self.max_length
+
     @abstractmethod
     def build(self, *, texts: Sequence[str], label_names: Sequence[str]) -> LoadedModel:
         """Load or make it. Logits come out in the order of ``label_names``.
 
         ``texts`` is the training split, for those that make a vocabulary of their own.
+        """
+
+
+class ImageTeacher(TeacherSource):
+    """A teacher that reads images."""
+
+    reads: ClassVar[Literal["text", "image"]] = "image"
+
+    @property
+    def longest_input(self) -> int:
+        """No tokens."""
+        return 0
+
+    @abstractmethod
+    def build(self, *, images: "Sequence[Image]", label_names: Sequence[str]) -> LoadedModel:
+        """Make it. Logits come out in the order of ``label_names``.
+
+        ``images`` is the training split, of one shape.
         """

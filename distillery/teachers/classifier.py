@@ -8,13 +8,13 @@ from pydantic import Field
 from distillery.errors import UserError
 from distillery.nouns import Architecture
 from distillery.teachers import hub
-from distillery.teachers.base import LoadedModel, TeacherSource, architecture_of
+from distillery.teachers.base import LoadedModel, TextTeacher, architecture_of
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 
-class Classifier(TeacherSource):
+class Classifier(TextTeacher):
     """Its head is put into the data set's label order, so that no one downstream has to care."""
 
     kind: Literal["classifier"] = "classifier"

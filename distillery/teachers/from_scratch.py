@@ -9,13 +9,13 @@ from distillery import own_vocabulary
 from distillery.nouns import Architecture
 from distillery.objectives.base import Training
 from distillery.objectives.hard_labels import HardLabels
-from distillery.teachers.base import LoadedModel, TeacherSource
+from distillery.teachers.base import LoadedModel, TextTeacher
 
 if TYPE_CHECKING:
     from transformers import BertConfig
 
 
-class FromScratch(TeacherSource):
+class FromScratch(TextTeacher):
     """For demonstrations and tests; a pre-trained encoder makes the better teacher."""
 
     kind: Literal["from_scratch"] = "from_scratch"

@@ -9,13 +9,13 @@ from distillery.nouns import Architecture
 from distillery.objectives.base import Training
 from distillery.objectives.hard_labels import HardLabels
 from distillery.teachers import hub
-from distillery.teachers.base import LoadedModel, TeacherSource, architecture_of
+from distillery.teachers.base import LoadedModel, TextTeacher, architecture_of
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 
-class Pretrained(TeacherSource):
+class Pretrained(TextTeacher):
     """Gets a fresh classification head and is trained on hard labels."""
 
     kind: Literal["pretrained"] = "pretrained"

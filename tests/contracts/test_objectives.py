@@ -65,8 +65,22 @@ every = pytest.mark.parametrize("objective", _VARIANTS)
 that_distils = pytest.mark.parametrize(
     "objective", [one for one in _VARIANTS if one.values[0].needs]
 )
-on_logits = pytest.mark.parametrize(
-    "objective", [one for one in _VARIANTS if "logits" in one.values[0].needs]
+# a tree's loss is over its leaves, not its logits: tests/objectives/test_tree_loss.py
+on_logits_alone = pytest.mark.parametrize(
+    "objective",
+    [
+        one
+        for one in _VARIANTS
+        if "logits" in one.values[0].needs and type(one.values[0]).__name__ != "SoftTree"
+    ],
+)
+that_distils_by_matching = pytest.mark.parametrize(
+    "objective",
+    [
+        one
+        for one in _VARIANTS
+        if one.values[0].needs and type(one.values[0]).__name__ != "SoftTree"
+    ],
 )
 on_labels = pytest.mark.parametrize(
     "of", [of for of in OBJECTIVES if {"weight_ce", "weight_mlm"} & set(of.model_fields)]
@@ -93,6 +107,8 @@ def _outputs(objective: Objective, layers: int, seed: int) -> Outputs:
         keys=tuple(random(_B, _A, _S, _D) for _ in range(layers)),
         values=tuple(random(_B, _A, _S, _D) for _ in range(layers)),
         exits=() if _is_language(objective) else tuple(random(_B, _C) for _ in range(3)),
+        paths=random(_B, 4).detach().log_softmax(-1).requires_grad_(),
+        leaves=random(4, _C),
     )
 
 
@@ -121,13 +137,19 @@ def _each(outputs: Outputs, change: Callable[[Tensor], Tensor]) -> Outputs:
         keys=tuple(map(change, outputs.keys)),
         values=tuple(map(change, outputs.values)),
         exits=tuple(map(change, outputs.exits)),
+        paths=None if outputs.paths is None else change(outputs.paths),
+        leaves=outputs.leaves,  # the same for all rows
     )
 
 
 def _tensors(outputs: Outputs) -> dict[str, tuple[Tensor, ...]]:
     """By the signal they belong to."""
     return {
-        "logits": (outputs.logits, *outputs.exits),
+        "logits": (
+            outputs.logits,
+            *outputs.exits,
+            *(() if outputs.paths is None else (outputs.paths,)),
+        ),
         "hidden_states": outputs.hidden_states,
         "attention": outputs.queries + outputs.keys + outputs.values,
     }
@@ -178,7 +200,7 @@ def test_a_finite_scalar(objective: Objective) -> None:
     assert loss > 0
 
 
-@that_distils
+@that_distils_by_matching
 def test_nothing_is_better_than_to_say_what_the_teacher_says(objective: Objective) -> None:
     """No gradient there, and every other student pays more. Only an entropy may be left."""
     equal = Architecture(layers=4, hidden_size=_H, heads=_A, max_tokens=None)
@@ -389,7 +411,7 @@ def test_without_a_teacher_it_says_what_it_needs(objective: Objective) -> None:
         objective.loss(replace(_batch(objective), teacher=None))
 
 
-@on_logits
+@on_logits_alone
 def test_permuted_classes_are_caught(objective: Objective) -> None:
     batch = _batch(objective)
     assert batch.teacher is not None

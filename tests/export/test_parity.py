@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from distillery.export import parity
-from distillery.runtimes.base import Card, Encoded, Engine, Text, TextEncoder
+from distillery.runtimes.base import Card, Encoded, Engine, Example, encoder_of
 
 from . import tiny
 
@@ -21,12 +21,12 @@ class Fake(Engine):
 
     def __init__(self, folder: Path, answer: Answer) -> None:
         self.card = Card.read(folder)
-        self._encode = TextEncoder(folder, self.card)
+        self._encode = encoder_of(folder, self.card)
         self._answer = answer
 
-    def encode(self, texts: Sequence[Text]) -> Encoded:
-        """As every engine of texts does."""
-        return self._encode(texts)
+    def encode(self, examples: Sequence[Example]) -> Encoded:
+        """As every engine does."""
+        return self._encode(examples)
 
     def logits(self, encoded: Encoded) -> NDArray[np.float32]:
         """(B, 2)."""
