@@ -92,11 +92,6 @@ def _refusal(source: Path | str) -> str:
 
 def test_a_checkpoint_without_a_head(tmp_path: Path) -> None:
     line = _refusal(tiny.save_checkpoint(tmp_path))
-    assert "no mask token" in line  # nor a head; the first that is seen
-    folder = save_masked_lm(tmp_path / "other")
-    tiny_classifier = tiny.save_checkpoint(tmp_path / "classifier")
-    (tiny_classifier / "model.safetensors").replace(folder / "model.safetensors")
-    line = _refusal(folder)
     assert "holds no masked-LM head" in line
     assert "general distillation" in line
 
