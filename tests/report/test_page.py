@@ -275,3 +275,16 @@ def test_lineage_tells_of_general_distillation_and_of_a_head_trained_for_it(
 
 def _artifact(of: Checkpoint, digest: str) -> Artifact:
     return of.artifact.model_copy(update={"digest": digest * 8})
+
+
+def test_its_policy_shows_pictures_of_its_own_and_fetches_nothing(tmp_path: Path) -> None:
+    """A tree's filters are data: images; without img-src a browser draws broken ones."""
+    page.write(run(), tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules == {
+        "default-src": "'none'",
+        "style-src": "'unsafe-inline'",
+        "img-src": "data:",
+    }
