@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from distillery.errors import UserError
 from distillery.nouns import Architecture
+from distillery.students import chosen_layers
 from distillery.students.base import Student, Trimming
 from distillery.teachers.base import LoadedModel, architecture_of
 
@@ -72,17 +73,9 @@ class FromLayers(Student):
 
         config = self.config(teacher.model.config, is_pair=is_pair)
         student = AutoModelForSequenceClassification.from_config(config)  # type: ignore[no-untyped-call]
-        # 'bert.encoder.layer.5.attention…' → prefix 'bert.encoder.layer.'
-        prefix = _layer_prefix(teacher.model.state_dict(), teacher.model.config.num_hidden_layers)
-        weights = {}
-        for name, weight in teacher.model.state_dict().items():
-            if not name.startswith(prefix):
-                weights[name] = weight
-                continue
-            layer, rest = name[len(prefix) :].split(".", 1)
-            for position, chosen in enumerate(self.layers):
-                if chosen == int(layer):
-                    weights[f"{prefix}{position}.{rest}"] = weight
+        weights = chosen_layers.renumbered(
+            teacher.model.state_dict(), teacher.model.config.num_hidden_layers, self.layers
+        )
         student.load_state_dict(weights, strict=True)
         made = LoadedModel(model=student, tokenizer=teacher.tokenizer)
         if self.trimming is None:
@@ -90,21 +83,3 @@ class FromLayers(Student):
         from distillery import vocabulary
 
         return vocabulary.trim(made, texts, seen_at_least=self.trimming.seen_at_least)
-
-
-def _layer_prefix(names: "dict[str, object]", depth: int) -> str:
-    """The state-dict prefix under which the encoder's layers 0 … depth-1 stand."""
-    layers: dict[str, set[int]] = {}
-    for name in names:
-        parts = name.split(".")
-        for i, part in enumerate(parts):
-            if part.isdigit():
-                layers.setdefault(".".join(parts[:i]) + ".", set()).add(int(part))
-                break
-    stacks = [prefix for prefix, numbers in layers.items() if numbers == set(range(depth))]
-    if len(stacks) != 1:
-        raise UserError(
-            f"this teacher's architecture has {len(stacks)} stacks of {depth} layers; layers can "
-            "be chosen only where there is one (BERT, RoBERTa, ELECTRA, DistilBERT)"
-        )
-    return stacks[0]
