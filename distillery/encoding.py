@@ -47,6 +47,21 @@ def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Text], max_length
     return [{name: encoded[name][i] for name in names} for i in range(len(texts))]
 
 
+def add_teachers_ids(
+    rows: Sequence[Row], own: PreTrainedTokenizerFast, teachers: PreTrainedTokenizerFast
+) -> None:
+    """Give each row the student's very tokens, as the teacher numbers them, in place.
+
+    Losses over layers compare token by token. A trimmed vocabulary splits a word that it lacks
+    into smaller pieces, which the teacher knows too: it is asked about those pieces.
+    """
+    numbers = teachers.get_vocab()
+    of_own = {number: numbers[token] for token, number in own.get_vocab().items()}
+    for row in rows:
+        row.update({TEACHERS + name: row[name] for name in _SEQUENCES if name in row})
+        row[TEACHERS + "input_ids"] = [of_own[number] for number in row["input_ids"]]
+
+
 _MASKED_SHARE = 0.15
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from distillery.encoding import TEACHERS, Collator, Row, collator_of, encode, inputs_of
+from distillery.encoding import Collator, Row, add_teachers_ids, collator_of, inputs_of
 from distillery.nouns import Epoch
 from distillery.objectives.base import Objective
 from distillery.preparation import Example
-from distillery.runtimes.images import Image
 from distillery.signals.teaching import Teaching
 from distillery.teachers.base import LoadedModel
 from distillery.training import Trained, train
@@ -90,11 +89,8 @@ def through(
         if lesson is not None and lesson.tokenizer is not None:
             teacher_pad = lesson.tokenizer.pad_token_id
             if lesson.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
-                for rows, split in ((train_rows, training), (validation_rows, validation)):
-                    texts = [text for text in split.texts if not isinstance(text, Image)]
-                    theirs = encode(lesson.tokenizer, texts, curriculum.max_length)
-                    for row, other in zip(rows, theirs, strict=True):
-                        row.update({TEACHERS + name: value for name, value in other.items()})
+                for rows in (train_rows, validation_rows):
+                    add_teachers_ids(rows, loaded.tokenizer, lesson.tokenizer)
         before = trained[-1].history[-1].epoch if trained else epochs_before
         found = train(
             loaded,
