@@ -345,19 +345,23 @@ def _rows(split: "datasets.Dataset", data: Data, name: str) -> Rows:
         return Rows(texts=found, labels=_label_column(split, data, name))
     texts = _text_column(split, data.text, name)
     if data.text_pair is not None:
-        pairs: list[Text] = list(zip(texts, _text_column(split, data.text_pair, name), strict=True))
+        pairs: list[Text] = list(
+            zip(texts, _text_column(split, data.text_pair, name, "text_pair"), strict=True)
+        )
         return Rows(texts=pairs, labels=_label_column(split, data, name))
     return Rows(texts=list(texts), labels=_label_column(split, data, name))
 
 
-def _text_column(split: "datasets.Dataset", column: str, name: str) -> list[str]:
+def _text_column(
+    split: "datasets.Dataset", column: str, name: str, setting: str = "text"
+) -> list[str]:
     values = split[column][:]
     for row, value in enumerate(values):
         if not isinstance(value, str):
             what = "is missing" if value is None else f"is {type(value).__name__}, not text"
             raise UserError(
                 f"data: column '{column}' of split '{name}', row {row}, {what}; "
-                "set data.text to a text column, or drop the row"
+                f"set data.{setting} to a text column, or drop the row"
             )
     return list(values)
 
