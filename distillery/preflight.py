@@ -54,6 +54,7 @@ def check(recipe: Recipe) -> Plan:
         _check_student(recipe, student)
     for augmentation in recipe.augmentation:
         augmentation.check(is_pair=recipe.data.text_pair is not None)
+        augmentation.check_teacher(_source(recipe))
     if recipe.general_distillation is not None:
         recipe.general_distillation.text.check(is_pair=False)
         _check_general(recipe)

@@ -50,6 +50,12 @@ class Augmentation(Noun, ABC):
         Raises ``UserError`` with the mend.
         """
 
+    def check_teacher(self, source: str | None) -> None:
+        """That the first teacher can help as asked: a checkpoint by its source, before training.
+
+        None stands for one that learns a vocabulary of its own. Raises what ``check`` raises.
+        """
+
     @abstractmethod
     def shards(self, rows: int) -> int:
         """How many shards there are for so many training rows."""
