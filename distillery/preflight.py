@@ -102,6 +102,12 @@ def _check_student(recipe: Recipe, student: AnyStudent) -> None:
     teacher = next(iter(recipe.teachers.values())).architecture()
     student.check(teacher)
     own = student.architecture(teacher)
+    longest = max(source.longest_input for source in recipe.teachers.values())
+    if own is not None and own.max_tokens is not None and longest > own.max_tokens:
+        raise UserError(
+            f"student '{student.name}': the teacher's max_length {longest} is more than the "
+            f"{own.max_tokens} tokens this student can read; lower it, or choose another student"
+        )
     for number, stage in enumerate(student.task):
         where = f"student '{student.name}', task {number} ({stage.objective})"
         if stage.needs <= {"logits"}:
