@@ -3,7 +3,8 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ Example = Text | Image
 
 _FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
 _LENGTH_BOUNDS = (4, 8, 16, 32, 64, 128)
+_BATCH_ROWS = 1000  # read at once
 _SHAPE = b"image_shape"  # key of a Parquet file's metadata: [H, W, C]
 
 
@@ -377,16 +379,36 @@ def _image_column(split: "datasets.Dataset", column: str, name: str) -> list[Ima
             f"data: column '{column}' of split '{name}' holds {split.features[column]}, not "
             "images; set data.image to an image column, or data.text to a text column"
         ) from error
-    found = []
-    for row, value in enumerate(stored[column]):
-        try:
-            found.append(images.decoded(_file_bytes(value)))
-        except (ValueError, OSError) as error:
-            raise UserError(
-                f"data: column '{column}' of split '{name}', row {row}, is no image that can be "
-                f"read ({error}); mend or drop the row"
-            ) from error
-    return found
+    files = []
+    for batch in stored.with_format("arrow").iter(_BATCH_ROWS):
+        for value in batch[column].to_pylist():
+            with _naming(column, name, len(files)):
+                files.append(_file_bytes(value))
+    # decoding is most of the work, and a run loads its data several times: found by content
+    decoded = storage.work("decoded") / f"{digests.of_parts(files).hex()}.npy"
+    if not decoded.exists():
+        found = []
+        for row, file in enumerate(files):
+            with _naming(column, name, row):
+                found.append(images.decoded(file))
+        if len({image.shape for image in found}) > 1:
+            return found  # to be refused, with the row that differs
+        with storage.new_folder() as folder:
+            images.write(found, folder / decoded.name)
+            (folder / decoded.name).replace(decoded)
+    return images.read(decoded)
+
+
+@contextmanager
+def _naming(column: str, name: str, row: int) -> Iterator[None]:
+    """Say which image it was that could not be read."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"data: column '{column}' of split '{name}', row {row}, is no image that can be "
+            f"read ({error}); mend or drop the row"
+        ) from error
 
 
 def _file_bytes(value: Mapping[str, Any] | None) -> bytes:
