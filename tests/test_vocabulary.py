@@ -196,6 +196,20 @@ def test_given_texts_keep_their_segmentation(make: Callable[[], PreTrainedTokeni
         assert spans(after, text) == spans(before, text)
 
 
+def test_a_teacher_is_asked_about_the_trimmed_student_s_own_pieces() -> None:
+    """Its layers are compared token by token, on texts that the trimming has not seen too."""
+    model = loaded(word_piece())
+    trimmed = vocabulary.trim(model, TASK)
+    rows = encoding.encode(trimmed.tokenizer, UNSEEN, 40)
+    whole = encoding.encode(model.tokenizer, UNSEEN, 40)
+    assert len(rows[0]["input_ids"]) > len(whole[0]["input_ids"]), "'savings' was not kept"
+    theirs = encoding.TeachersIds(rows, trimmed.tokenizer, model.tokenizer)
+    for row in encoding.Rows(rows, {}, theirs):
+        own = trimmed.tokenizer.convert_ids_to_tokens(row["input_ids"])
+        assert model.tokenizer.convert_ids_to_tokens(row["teacher_input_ids"]) == own
+        assert row["teacher_attention_mask"] == row["attention_mask"]
+
+
 @pytest.mark.parametrize("make", KINDS)
 def test_unseen_texts_fall_back_to_smaller_pieces(
     make: Callable[[], PreTrainedTokenizerFast],
