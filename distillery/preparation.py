@@ -13,7 +13,8 @@ import numpy as np
 
 from distillery import digests, storage
 from distillery.errors import UserError
-from distillery.nouns import Corpus, Dataset, Split
+from distillery.lazy import Lazy
+from distillery.nouns import Dataset, Split
 from distillery.recipe import Data
 from distillery.runtimes import images
 from distillery.runtimes.images import Image, Shape
@@ -174,34 +175,30 @@ def read_texts(dataset: Dataset, split: str) -> list[Text]:
     return [text for text in read(dataset, split)[0] if not isinstance(text, Image)]
 
 
-def store_corpus(texts: Sequence[Text], *, is_pair: bool, origin: str) -> Corpus:
-    """Write texts without labels as a Parquet file."""
-    import pyarrow
-    import pyarrow.parquet
-
-    columns: dict[str, list[str]] = {
-        "text": [text if isinstance(text, str) else text[0] for text in texts]
-    }
-    if is_pair:
-        columns["text_pair"] = [text[1] for text in texts]
-    with storage.new_folder() as folder:
-        pyarrow.parquet.write_table(pyarrow.table(columns), folder / "corpus.parquet")
-        artifact = storage.put(folder, "corpus")
-    return Corpus(artifact=artifact, rows=len(texts), is_pair=is_pair, origin=origin)
-
-
-def read_corpus(corpus: Corpus) -> list[Text]:
-    """The texts of a stored corpus."""
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(storage.fetch(corpus.artifact) / "corpus.parquet")
-    return _texts(table, is_pair=corpus.is_pair)
-
-
-def singles(examples: Iterable[Example]) -> list[str]:
+def singles(examples: Sequence[Example]) -> Sequence[str]:
     """Pairs taken apart: the strings that a vocabulary is made for. Images have none."""
-    texts = (example for example in examples if not isinstance(example, Image))
-    return [part for text in texts for part in ((text,) if isinstance(text, str) else text)]
+    return () if not examples or isinstance(examples[0], Image) else _Singles(examples)
+
+
+class _Singles(Lazy[str]):
+    def __init__(self, texts: Sequence[Example]) -> None:
+        self._texts = texts
+        self._parts = 1 if isinstance(texts[0], str) else 2
+
+    def __len__(self) -> int:
+        return self._parts * len(self._texts)
+
+    def at(self, position: int) -> str:
+        row, part = divmod(position, self._parts)
+        return _parts(self._texts[row])[part]
+
+    def __iter__(self) -> Iterator[str]:
+        return (part for text in self._texts for part in _parts(text))
+
+
+def _parts(text: Example) -> tuple[str, ...]:
+    assert not isinstance(text, Image), "rows are of one kind"
+    return (text,) if isinstance(text, str) else text
 
 
 def key(example: Example) -> bytes:
@@ -379,7 +376,7 @@ def _image_column(split: "datasets.Dataset", column: str, name: str) -> list[Ima
             f"data: column '{column}' of split '{name}' holds {split.features[column]}, not "
             "images; set data.image to an image column, or data.text to a text column"
         ) from error
-    files = []
+    files: list[bytes] = []
     for batch in stored.with_format("arrow").iter(_BATCH_ROWS):
         for value in batch[column].to_pylist():
             with _naming(column, name, len(files)):
