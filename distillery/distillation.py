@@ -169,7 +169,7 @@ class _Taught(_Labelled):
         if stage.needs == {"logits"}:
             return Lesson(
                 teaching=CachedTeaching(self.teacher.weights, self.teacher.mean),
-                logits=list(cache.of_all(self.soft_labels, self.teacher, texts)),
+                logits=cache.of_all(self.soft_labels, self.teacher, texts),
             )
         teacher = checkpoints.load(self.teacher.members[0])
         theirs = architecture_of(teacher.model.config)
