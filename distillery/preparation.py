@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distillery import digests, storage
+from distillery.asking_hub import ask_hub
 from distillery.errors import UserError
 from distillery.lazy import Lazy
 from distillery.nouns import Dataset, Split
@@ -236,6 +237,7 @@ def load_source(data: Data) -> "Mapping[str, datasets.Dataset]":
             kind, files = _local_files(path, data)
             # each on its own: together, a split with other columns only reads "Couldn't cast"
             return {split: _load_split(data, kind, split, files[split], cache) for split in files}
+        ask_hub(data.source, "README.md", "dataset")
         return dict(datasets.load_dataset(data.source, data.config, cache_dir=cache))
     except UserError:
         raise
