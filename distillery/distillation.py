@@ -8,7 +8,8 @@ from typing import Literal
 
 from transformers import set_seed
 
-from distillery import checkpoints, preparation
+from distillery import checkpoints, corpora, preparation
+from distillery.lazy import Joined
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
 from distillery.objectives.base import UNLABELLED, Objective
 from distillery.preparation import Example
@@ -89,10 +90,10 @@ def distill(
     set_seed(seed)
     first = teacher.members[0]
     texts, _ = preparation.read(dataset, "train")
-    more = preparation.read_corpus(corpus) if corpus else []
+    more = corpora.read(corpus) if corpus else ()
     loaded = student.build(
         checkpoints.load(first),
-        texts=preparation.singles([*texts, *more]),
+        texts=preparation.singles(Joined(texts, more)),
         is_pair=dataset.is_pair,
     )
     if start is not None:
@@ -159,14 +160,16 @@ class _Taught(_Labelled):
         if stage.rows == "train":
             return rows
         assert self.corpus is not None, "checked with the recipe"
-        more = preparation.read_corpus(self.corpus)
-        return Split(texts=[*rows.texts, *more], labels=[*rows.labels, *[UNLABELLED] * len(more)])
+        more = corpora.read(self.corpus)
+        return Split(
+            texts=Joined(rows.texts, more), labels=[*rows.labels, *[UNLABELLED] * len(more)]
+        )
 
     def lesson(self, stage: Objective, texts: Sequence[Example]) -> Lesson:
         if stage.needs == {"logits"}:
             return Lesson(
                 teaching=CachedTeaching(self.teacher.weights, self.teacher.mean),
-                logits=list(cache.of_all(self.soft_labels, self.teacher, texts)),
+                logits=cache.of_all(self.soft_labels, self.teacher, texts),
             )
         teacher = checkpoints.load(self.teacher.members[0])
         theirs = architecture_of(teacher.model.config)

@@ -1,12 +1,18 @@
 """Examples to model inputs, and rows to batches: texts padded to the longest, images stacked."""
 
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
+from distillery.lazy import Lazy
 from distillery.objectives.base import UNLABELLED
 from distillery.preparation import Example, Text
 from distillery.runtimes.images import Image
@@ -18,6 +24,7 @@ Row = dict[str, Any]
 
 TEACHERS = "teacher_"
 
+_ENCODED_AT_ONCE = 1000
 _SEQUENCES = ("input_ids", "attention_mask", "token_type_ids")
 
 
@@ -47,19 +54,117 @@ def encode(tokenizer: PreTrainedTokenizerFast, texts: Sequence[Text], max_length
     return [{name: encoded[name][i] for name in names} for i in range(len(texts))]
 
 
-def add_teachers_ids(
-    rows: Sequence[Row], own: PreTrainedTokenizerFast, teachers: PreTrainedTokenizerFast
-) -> None:
-    """Give each row the student's very tokens, as the teacher numbers them, in place.
+class Tokenized(Lazy[Row]):
+    """The rows of ``encode``, memory-mapped: a row's tokens are read when it is looked at."""
+
+    def __init__(self, starts: NDArray[np.int64], tokens: Mapping[str, NDArray[Any]]) -> None:
+        """``starts`` (N + 1,); each of ``tokens``, by name, all rows one after the other."""
+        self._starts = starts
+        self._tokens = tokens
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def at(self, position: int) -> Row:
+        """As ``encode`` made it."""
+        start, stop = self._starts[position : position + 2].tolist()
+        return {name: tokens[start:stop].tolist() for name, tokens in self._tokens.items()}
+
+
+def tokenized(
+    tokenizer: PreTrainedTokenizerFast, texts: Sequence[Example], max_length: int, folder: Path
+) -> Tokenized:
+    """The same as ``encode``, in files without a name: gone with the last that reads them.
+
+    ``folder`` says on which disk. In memory are 8 bytes a text.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    files: dict[str, IO[bytes]] = {}
+    lengths = [np.zeros(1, dtype=np.int64)]
+    waiting = (text for text in texts if not isinstance(text, Image))
+    while some := list(islice(waiting, _ENCODED_AT_ONCE)):
+        rows = encode(tokenizer, some, max_length)
+        for name in rows[0]:
+            if name not in files:
+                files[name] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+            flat = chain.from_iterable(row[name] for row in rows)
+            np.fromiter(flat, dtype=_width(name)).tofile(files[name])
+        lengths.append(np.array([len(row["input_ids"]) for row in rows], dtype=np.int64))
+    return Tokenized(
+        np.concatenate(lengths).cumsum(),
+        {name: _mapped(file, _width(name)) for name, file in files.items()},
+    )
+
+
+def _width(name: str) -> type[np.integer[Any]]:
+    return np.int32 if name == "input_ids" else np.int8
+
+
+def _mapped(file: IO[bytes], width: type[np.integer[Any]]) -> NDArray[Any]:
+    """A plain array over the file, which stays as long as the array does."""
+    with file:
+        if not file.seek(0, os.SEEK_END):
+            return np.zeros(0, dtype=width)  # an empty file cannot be mapped
+        return np.asarray(np.memmap(file, dtype=width, mode="r"))
+
+
+class TeachersIds(Lazy[Row]):
+    """The student's very tokens in each row, as the teacher numbers them.
 
     Losses over layers compare token by token. A trimmed vocabulary splits a word that it lacks
     into smaller pieces, which the teacher knows too: it is asked about those pieces.
     """
-    numbers = teachers.get_vocab()
-    of_own = {number: numbers[token] for token, number in own.get_vocab().items()}
-    for row in rows:
-        row.update({TEACHERS + name: row[name] for name in _SEQUENCES if name in row})
-        row[TEACHERS + "input_ids"] = [of_own[number] for number in row["input_ids"]]
+
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        own: PreTrainedTokenizerFast,
+        teachers: PreTrainedTokenizerFast,
+    ) -> None:
+        numbers = teachers.get_vocab()
+        self._of_own = {number: numbers[token] for token, number in own.get_vocab().items()}
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def at(self, position: int) -> Row:
+        """The sequences alone."""
+        row = self._rows[position]
+        ids = [self._of_own[number] for number in row["input_ids"]]
+        return {name: row[name] for name in _SEQUENCES if name in row} | {"input_ids": ids}
+
+
+class Rows(Lazy[Row]):
+    """Rows put together when they are looked at: a model's inputs and what belongs to each."""
+
+    def __init__(
+        self,
+        inputs: Sequence[Row],
+        columns: Mapping[str, Sequence[object]],
+        theirs: Sequence[Row] = (),
+    ) -> None:
+        """``theirs`` are the teacher's own encodings, where they differ."""
+        self._inputs = inputs
+        self._columns = columns
+        self._theirs = theirs
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def at(self, position: int) -> Row:
+        """With all that it has."""
+        row = {name: column[position] for name, column in self._columns.items()}
+        theirs = self._theirs[position] if self._theirs else {}
+        row |= {TEACHERS + name: value for name, value in theirs.items()}
+        return self._inputs[position] | row
+
+    def joined_by(self, theirs: Sequence[Row] = (), **columns: Sequence[object]) -> "Rows":
+        """The same rows with more to each. Raises ``ValueError`` for other than one a row."""
+        for more in (*columns.values(), *([theirs] if theirs else [])):
+            if len(more) != len(self):
+                raise ValueError(f"{len(more)} for {len(self)} rows")
+        return Rows(self._inputs, {**self._columns, **columns}, theirs or self._theirs)
 
 
 _MASKED_SHARE = 0.15

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from transformers import AutoModelForMaskedLM, PreTrainedModel, set_seed
 
-from distillery import checkpoints, preparation
+from distillery import checkpoints, corpora, preparation
 from distillery.encoding import Collator, MaskingCollator
 from distillery.nouns import Checkpoint, Corpus
 from distillery.objectives.base import UNLABELLED, Objective, Training
@@ -91,7 +91,7 @@ def distill_generally(
     ``language_model`` is needed where a stage predicts tokens.
     """
     set_seed(seed)
-    texts = preparation.singles(preparation.read_corpus(corpus))
+    texts = preparation.singles(corpora.read(corpus))
     teacher = source.build(texts=texts, label_names=label_names)
     loaded = student.build(teacher, texts=texts, is_pair=is_pair)
     trained: list[Trained] = []
@@ -142,11 +142,11 @@ class _Unlabelled(Curriculum):
     student: Student | None
 
     def training(self, stage: Objective) -> Split:
-        texts = preparation.read_corpus(self.corpus)
+        texts = corpora.read(self.corpus)
         return self._without_labels(texts[: len(texts) - self._held_out(texts)])
 
     def validation(self) -> Split:
-        texts = preparation.read_corpus(self.corpus)
+        texts = corpora.read(self.corpus)
         return self._without_labels(texts[len(texts) - self._held_out(texts) :])
 
     def lesson(self, stage: Objective, texts: Sequence[Example]) -> Lesson:

@@ -181,7 +181,7 @@ Teacher = Checkpoint | Ensemble
 
 
 class Corpus(Noun):
-    """Texts without labels, as a Parquet file: ``text`` and, for pairs, ``text_pair``."""
+    """Texts without labels, in Arrow files: ``text`` and, for pairs, ``text_pair``."""
 
     artifact: Artifact
     rows: int

@@ -34,11 +34,11 @@ def learn(texts: Sequence[str], size: int, max_length: int) -> "PreTrainedTokeni
         counts.update(normalizer.normalize_str(text))
     commonest = sorted(counts, key=lambda character: (-counts[character], character))
     rare = dict.fromkeys(map(ord, commonest[size - len(_SPECIAL_TOKENS) - 1 :]), " ")
-    if rare:
-        # made now: a call of the tokenizer's parts while it trains waits for ever
-        texts = [normalizer.normalize_str(text).translate(rare) for text in texts]
+    # another normalizer: a call of the tokenizer's own while it trains waits for ever
+    plain = normalizers.BertNormalizer(lowercase=True)
+    common = (plain.normalize_str(text).translate(rare) for text in texts)
     tokenizer.train_from_iterator(
-        texts,
+        common if rare else texts,
         trainers.BpeTrainer(
             vocab_size=size,
             min_frequency=2,

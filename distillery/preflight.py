@@ -54,6 +54,7 @@ def check(recipe: Recipe) -> Plan:
         _check_student(recipe, student)
     for augmentation in recipe.augmentation:
         augmentation.check(is_pair=recipe.data.text_pair is not None)
+        augmentation.check_teacher(_source(recipe))
     if recipe.general_distillation is not None:
         recipe.general_distillation.text.check(is_pair=False)
         _check_general(recipe)
@@ -101,6 +102,12 @@ def _check_student(recipe: Recipe, student: AnyStudent) -> None:
     teacher = next(iter(recipe.teachers.values())).architecture()
     student.check(teacher)
     own = student.architecture(teacher)
+    longest = max(source.longest_input for source in recipe.teachers.values())
+    if own is not None and own.max_tokens is not None and longest > own.max_tokens:
+        raise UserError(
+            f"student '{student.name}': the teacher's max_length {longest} is more than the "
+            f"{own.max_tokens} tokens this student can read; lower it, or choose another student"
+        )
     for number, stage in enumerate(student.task):
         where = f"student '{student.name}', task {number} ({stage.objective})"
         if stage.needs <= {"logits"}:

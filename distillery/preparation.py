@@ -3,7 +3,8 @@
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distillery import digests, storage
+from distillery.asking_hub import ask_hub
 from distillery.errors import UserError
-from distillery.nouns import Corpus, Dataset, Split
+from distillery.lazy import Lazy
+from distillery.nouns import Dataset, Split
 from distillery.recipe import Data
 from distillery.runtimes import images
 from distillery.runtimes.images import Image, Shape
@@ -28,6 +31,7 @@ Example = Text | Image
 
 _FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
 _LENGTH_BOUNDS = (4, 8, 16, 32, 64, 128)
+_BATCH_ROWS = 1000  # read at once
 _SHAPE = b"image_shape"  # key of a Parquet file's metadata: [H, W, C]
 
 
@@ -172,34 +176,30 @@ def read_texts(dataset: Dataset, split: str) -> list[Text]:
     return [text for text in read(dataset, split)[0] if not isinstance(text, Image)]
 
 
-def store_corpus(texts: Sequence[Text], *, is_pair: bool, origin: str) -> Corpus:
-    """Write texts without labels as a Parquet file."""
-    import pyarrow
-    import pyarrow.parquet
-
-    columns: dict[str, list[str]] = {
-        "text": [text if isinstance(text, str) else text[0] for text in texts]
-    }
-    if is_pair:
-        columns["text_pair"] = [text[1] for text in texts]
-    with storage.new_folder() as folder:
-        pyarrow.parquet.write_table(pyarrow.table(columns), folder / "corpus.parquet")
-        artifact = storage.put(folder, "corpus")
-    return Corpus(artifact=artifact, rows=len(texts), is_pair=is_pair, origin=origin)
-
-
-def read_corpus(corpus: Corpus) -> list[Text]:
-    """The texts of a stored corpus."""
-    import pyarrow.parquet
-
-    table = pyarrow.parquet.read_table(storage.fetch(corpus.artifact) / "corpus.parquet")
-    return _texts(table, is_pair=corpus.is_pair)
-
-
-def singles(examples: Iterable[Example]) -> list[str]:
+def singles(examples: Sequence[Example]) -> Sequence[str]:
     """Pairs taken apart: the strings that a vocabulary is made for. Images have none."""
-    texts = (example for example in examples if not isinstance(example, Image))
-    return [part for text in texts for part in ((text,) if isinstance(text, str) else text)]
+    return () if not examples or isinstance(examples[0], Image) else _Singles(examples)
+
+
+class _Singles(Lazy[str]):
+    def __init__(self, texts: Sequence[Example]) -> None:
+        self._texts = texts
+        self._parts = 1 if isinstance(texts[0], str) else 2
+
+    def __len__(self) -> int:
+        return self._parts * len(self._texts)
+
+    def at(self, position: int) -> str:
+        row, part = divmod(position, self._parts)
+        return _parts(self._texts[row])[part]
+
+    def __iter__(self) -> Iterator[str]:
+        return (part for text in self._texts for part in _parts(text))
+
+
+def _parts(text: Example) -> tuple[str, ...]:
+    assert not isinstance(text, Image), "rows are of one kind"
+    return (text,) if isinstance(text, str) else text
 
 
 def key(example: Example) -> bytes:
@@ -237,6 +237,7 @@ def load_source(data: Data) -> "Mapping[str, datasets.Dataset]":
             kind, files = _local_files(path, data)
             # each on its own: together, a split with other columns only reads "Couldn't cast"
             return {split: _load_split(data, kind, split, files[split], cache) for split in files}
+        ask_hub(data.source, "README.md", "dataset")
         return dict(datasets.load_dataset(data.source, data.config, cache_dir=cache))
     except UserError:
         raise
@@ -345,19 +346,23 @@ def _rows(split: "datasets.Dataset", data: Data, name: str) -> Rows:
         return Rows(texts=found, labels=_label_column(split, data, name))
     texts = _text_column(split, data.text, name)
     if data.text_pair is not None:
-        pairs: list[Text] = list(zip(texts, _text_column(split, data.text_pair, name), strict=True))
+        pairs: list[Text] = list(
+            zip(texts, _text_column(split, data.text_pair, name, "text_pair"), strict=True)
+        )
         return Rows(texts=pairs, labels=_label_column(split, data, name))
     return Rows(texts=list(texts), labels=_label_column(split, data, name))
 
 
-def _text_column(split: "datasets.Dataset", column: str, name: str) -> list[str]:
+def _text_column(
+    split: "datasets.Dataset", column: str, name: str, setting: str = "text"
+) -> list[str]:
     values = split[column][:]
     for row, value in enumerate(values):
         if not isinstance(value, str):
             what = "is missing" if value is None else f"is {type(value).__name__}, not text"
             raise UserError(
                 f"data: column '{column}' of split '{name}', row {row}, {what}; "
-                "set data.text to a text column, or drop the row"
+                f"set data.{setting} to a text column, or drop the row"
             )
     return list(values)
 
@@ -373,16 +378,36 @@ def _image_column(split: "datasets.Dataset", column: str, name: str) -> list[Ima
             f"data: column '{column}' of split '{name}' holds {split.features[column]}, not "
             "images; set data.image to an image column, or data.text to a text column"
         ) from error
-    found = []
-    for row, value in enumerate(stored[column]):
-        try:
-            found.append(images.decoded(_file_bytes(value)))
-        except (ValueError, OSError) as error:
-            raise UserError(
-                f"data: column '{column}' of split '{name}', row {row}, is no image that can be "
-                f"read ({error}); mend or drop the row"
-            ) from error
-    return found
+    files: list[bytes] = []
+    for batch in stored.with_format("arrow").iter(_BATCH_ROWS):
+        for value in batch[column].to_pylist():
+            with _naming(column, name, len(files)):
+                files.append(_file_bytes(value))
+    # decoding is most of the work, and a run loads its data several times: found by content
+    decoded = storage.work("decoded") / f"{digests.of_parts(files).hex()}.npy"
+    if not decoded.exists():
+        found = []
+        for row, file in enumerate(files):
+            with _naming(column, name, row):
+                found.append(images.decoded(file))
+        if len({image.shape for image in found}) > 1:
+            return found  # to be refused, with the row that differs
+        with storage.new_folder() as folder:
+            images.write(found, folder / decoded.name)
+            (folder / decoded.name).replace(decoded)
+    return images.read(decoded)
+
+
+@contextmanager
+def _naming(column: str, name: str, row: int) -> Iterator[None]:
+    """Say which image it was that could not be read."""
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"data: column '{column}' of split '{name}', row {row}, is no image that can be "
+            f"read ({error}); mend or drop the row"
+        ) from error
 
 
 def _file_bytes(value: Mapping[str, Any] | None) -> bytes:

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from distillery.encoding import Collator, Row, add_teachers_ids, collator_of, inputs_of
+from distillery.encoding import Collator, Row, Rows, TeachersIds, collator_of, inputs_of, tokenized
 from distillery.nouns import Epoch
 from distillery.objectives.base import Objective
 from distillery.preparation import Example
@@ -77,20 +77,20 @@ def through(
     trained: list[Trained] = []
     for number, stage in enumerate(stages):
         training, validation = curriculum.training(stage), curriculum.validation()
-        train_rows = _encoded(loaded, training, curriculum.max_length)
-        validation_rows = _encoded(loaded, validation, curriculum.max_length)
+        train_rows = _encoded(loaded, training, curriculum.max_length, work)
+        validation_rows = _encoded(loaded, validation, curriculum.max_length, work)
         lesson = curriculum.lesson(stage, training.texts) if stage.needs else None
         teacher_pad = 0
         if lesson is not None and lesson.logits is not None:
-            train_rows = [
-                {**row, "teacher_logits": of_row}
-                for row, of_row in zip(train_rows, lesson.logits, strict=True)
-            ]
+            train_rows = train_rows.joined_by(teacher_logits=lesson.logits)
         if lesson is not None and lesson.tokenizer is not None:
             teacher_pad = lesson.tokenizer.pad_token_id
             if lesson.tokenizer.get_vocab() != loaded.tokenizer.get_vocab():
-                for rows in (train_rows, validation_rows):
-                    add_teachers_ids(rows, loaded.tokenizer, lesson.tokenizer)
+                vocabularies = loaded.tokenizer, lesson.tokenizer
+                train_rows = train_rows.joined_by(TeachersIds(train_rows, *vocabularies))
+                validation_rows = validation_rows.joined_by(
+                    TeachersIds(validation_rows, *vocabularies)
+                )
         before = trained[-1].history[-1].epoch if trained else epochs_before
         found = train(
             loaded,
@@ -122,6 +122,9 @@ def _after(before: float, epoch: Epoch) -> Epoch:
     return epoch.model_copy(update={"epoch": before + epoch.epoch})
 
 
-def _encoded(loaded: LoadedModel, split: Split, max_length: int) -> list[Row]:
-    encoded = inputs_of(loaded, split.texts, max_length)
-    return [{**row, "labels": label} for row, label in zip(encoded, split.labels, strict=True)]
+def _encoded(loaded: LoadedModel, split: Split, max_length: int, work: Path) -> Rows:
+    if loaded.reads_images:
+        inputs: Sequence[Row] = inputs_of(loaded, split.texts, max_length)
+    else:
+        inputs = tokenized(loaded.tokenizer, split.texts, max_length, work)
+    return Rows(inputs, {}).joined_by(labels=split.labels)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from distillery import preparation
+from distillery import corpora, preparation
 from distillery.nouns import Checkpoint, Corpus, Dataset
 from distillery.recipe import AnyAugmentation
 from tasks.step import cached_step, recorded, work_folder
@@ -39,7 +39,7 @@ def augment_dataset(
                 for name, value in one.model_dump(exclude={"kind"}).items()
             }
         )
-        return preparation.store_corpus(
+        return corpora.store(
             found.texts,
             is_pair=dataset.is_pair,
             origin=", ".join(f"{one.kept:,} of {one.kind}" for one in found.made),

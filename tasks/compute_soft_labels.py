@@ -1,6 +1,6 @@
 """The teacher's outputs over texts, once for all students."""
 
-from distillery import preparation
+from distillery import corpora, preparation
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels
 from tasks.step import cached_step, recorded
 
@@ -12,7 +12,7 @@ def compute_soft_labels(teacher: Checkpoint, texts: Dataset | Corpus) -> SoftLab
 
     with recorded(f"soft-labels {teacher.name} {texts.digest[:8]}") as run:
         rows = (
-            preparation.read_corpus(texts)
+            corpora.read(texts)
             if isinstance(texts, Corpus)
             else preparation.read(texts, "train")[0]
         )

@@ -7,8 +7,9 @@ import torch
 from export import tiny
 from factories import make_teacher
 
-from distillery.encoding import Collator, MaskingCollator, encode
+from distillery.encoding import Collator, MaskingCollator, Rows, encode, tokenized
 from distillery.objectives.base import UNLABELLED
+from distillery.preparation import Text
 from distillery.teachers.base import LoadedModel
 
 
@@ -27,6 +28,30 @@ def test_each_side_is_padded_with_its_own_token() -> None:
     assert batch["attention_mask"].tolist() == [[1, 1], [1, 0]]
     assert batch["teacher_input_ids"].tolist() == [[7, 4, 4], [7, 8, 9]]
     assert batch["labels"].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("pairs", [False, True], ids=["singles", "pairs"])
+def test_rows_on_disk_are_the_rows_in_memory(
+    loaded: LoadedModel, tmp_path: Path, pairs: bool
+) -> None:
+    texts: list[Text] = [*tiny.TEXTS] * 60  # more than are encoded at once
+    if pairs:
+        texts = list(zip(tiny.TEXTS * 60, tiny.TEXTS[::-1] * 60, strict=True))
+    expected = encode(loaded.tokenizer, texts, 16)
+    found = tokenized(loaded.tokenizer, texts, 16, tmp_path / "work")
+    assert list(found) == expected
+    assert [found[i] for i in (-1, 7, 1500)] == [expected[i] for i in (-1, 7, 1500)]
+    assert not list((tmp_path / "work").iterdir()), "nothing is left behind, however it ends"
+    assert not list(tokenized(loaded.tokenizer, [], 16, tmp_path))
+
+
+def test_rows_are_joined_by_what_belongs_to_them(loaded: LoadedModel) -> None:
+    inputs = encode(loaded.tokenizer, tiny.TEXTS[:3], 16)
+    rows = Rows(inputs, {}).joined_by(labels=[2, 0, 1]).joined_by(inputs, teacher_logits="abc")
+    own, theirs = rows[1], {f"teacher_{name}": value for name, value in inputs[1].items()}
+    assert own == {**inputs[1], **theirs, "labels": 0, "teacher_logits": "b"}
+    with pytest.raises(ValueError, match="2 for 3 rows"):
+        rows.joined_by(labels=[1, 2])
 
 
 def test_some_tokens_are_hidden_to_be_guessed(loaded: LoadedModel) -> None:

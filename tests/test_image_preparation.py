@@ -100,6 +100,20 @@ def test_images_of_several_shapes_are_refused(tmp_path: Path, shape: tuple[int, 
     assert "8×8 pixels, grey" in line
 
 
+def test_an_image_is_decoded_once_and_again_where_it_has_changed(
+    tmp_path: Path, storage_root: Path
+) -> None:
+    data = Data(source=str(pictures.write_source(tmp_path)), image="image")
+    first = preparation.load(data)
+    kept = {path: path.stat().st_mtime_ns for path in storage_root.rglob("decoded/*.npy")}
+    assert len(kept) == 2
+    assert preparation.load(data) == first
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    others, labels = pictures.pictures(24, seed=9)
+    pictures.write_split(tmp_path / "test.parquet", [pictures.png(one) for one in others], labels)
+    assert preparation.load(data).test.texts == others
+
+
 def test_a_column_of_something_else_is_refused(tmp_path: Path) -> None:
     source = pictures.write_source(tmp_path)
     assert "not images" in _refusal(source, image="label")

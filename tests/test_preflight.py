@@ -94,6 +94,24 @@ def test_general_stages_compare_widths_too(recipe: dict[str, Any], tmp_path: Pat
     assert _check(recipe, students=[student], general_distillation=text).trainings == 4
 
 
+def test_masked_words_from_a_teacher_without_whole_words(recipe: dict[str, Any]) -> None:
+    augmentation = [{"kind": "masked_words"}]
+    assert _check(recipe, augmentation=augmentation).trainings == 3
+    teacher = {"kind": "from_scratch", "layers": 2}
+    with pytest.raises(UserError, match=r"masked_words: no piece .* whole word.*; give word_vecto"):
+        _check(recipe, teacher=teacher, augmentation=augmentation)
+
+
+def test_a_student_that_reads_less_than_its_teacher(recipe: dict[str, Any], tmp_path: Path) -> None:
+    source = tiny.save_checkpoint(tmp_path / "short")
+    teacher = {"kind": "from_scratch", "layers": 2, "max_length": 48}
+    student = {"name": "d", "kind": "pretrained", "source": str(source)}
+    line = r"student 'd': the teacher's max_length 48 is more than the 40 tokens .*; lower it"
+    with pytest.raises(UserError, match=line):
+        _check(recipe, teacher=teacher, students=[student])
+    assert _check(recipe, teacher={**teacher, "max_length": 40}, students=[student]).trainings == 3
+
+
 def test_text_to_augment_with_that_is_not_there(recipe: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"augmentation: unlabelled: .*nowhere"):
         _check(recipe, augmentation=[{"kind": "unlabelled", "source": "/nowhere/at/all"}])

@@ -165,6 +165,15 @@ def test_a_text_column_that_is_no_text(tmp_path: Path, value: object, what: str)
     assert f"column 'text' of split 'train', {what}; set data.text to a text column" in line
 
 
+def test_a_second_column_that_is_no_text(tmp_path: Path) -> None:
+    rows = [{"text": "a", "other": i, "label": "ab"[i % 2]} for i in range(8)]
+    folder = tmp_path / "source"
+    folder.mkdir()
+    _write(folder / "train.jsonl", rows)
+    line = _refusal(folder, text_pair="other")
+    assert "column 'other' of split 'train', row 0, is int, not text; set data.text_pair" in line
+
+
 @pytest.mark.parametrize(("value", "what"), [(None, "missing"), (0.5, "float")])
 def test_a_label_that_is_no_name(tmp_path: Path, value: object, what: str) -> None:
     features = datasets.Features(

@@ -203,8 +203,8 @@ def test_a_teacher_is_asked_about_the_trimmed_student_s_own_pieces() -> None:
     rows = encoding.encode(trimmed.tokenizer, UNSEEN, 40)
     whole = encoding.encode(model.tokenizer, UNSEEN, 40)
     assert len(rows[0]["input_ids"]) > len(whole[0]["input_ids"]), "'savings' was not kept"
-    encoding.add_teachers_ids(rows, trimmed.tokenizer, model.tokenizer)
-    for row in rows:
+    theirs = encoding.TeachersIds(rows, trimmed.tokenizer, model.tokenizer)
+    for row in encoding.Rows(rows, {}, theirs):
         own = trimmed.tokenizer.convert_ids_to_tokens(row["input_ids"])
         assert model.tokenizer.convert_ids_to_tokens(row["teacher_input_ids"]) == own
         assert row["teacher_attention_mask"] == row["attention_mask"]

@@ -6,7 +6,7 @@ run that was killed goes on with those that are missing.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from distillery.preparation import Text
     from distillery.teachers.base import LoadedModel
 
-Make = Callable[[int], "list[Text]"]
+Make = Callable[[int], "Iterable[Text]"]
 """Shard number → its new texts."""
 
 Rewrite = Callable[[Sequence[str], Sequence[np.random.Generator]], list[list[str]]]
@@ -48,6 +48,12 @@ class Augmentation(Noun, ABC):
         """All that can be told before a training starts.
 
         Raises ``UserError`` with the mend.
+        """
+
+    def check_teacher(self, source: str | None) -> None:
+        """That the first teacher can help as asked: a checkpoint by its source, before training.
+
+        None stands for one that learns a vocabulary of its own. Raises what ``check`` raises.
         """
 
     @abstractmethod

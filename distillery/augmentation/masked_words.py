@@ -20,6 +20,8 @@ from pydantic import Field
 
 from distillery.augmentation.base import Rewrite, Rewriting
 from distillery.augmentation.words import Word, cased_like, listed, replaced, words_in
+from distillery.errors import UserError
+from distillery.teachers import hub
 
 if TYPE_CHECKING:
     from distillery.augmentation.masked_lm import MaskedLanguageModel
@@ -73,13 +75,32 @@ class MaskedWords(Rewriting):
     )
 
     def check(self, *, is_pair: bool) -> None:
-        """The model loads and has its head; the vectors' first lines can be read."""
-        if self.masked_lm is not None:
-            self._model(self.masked_lm)
-        if self.word_vectors is not None:
-            from distillery.augmentation import word_vectors
+        """The model loads, has its head and whole words; the vectors' first lines can be read."""
+        from distillery.augmentation import word_vectors
 
+        if self.masked_lm is not None:
+            model = self._model(self.masked_lm)
+            if self.word_vectors is None:
+                word_vectors.from_embeddings(model.loaded)
+        if self.word_vectors is not None:
             word_vectors.check_file(self.word_vectors)
+
+    def check_teacher(self, source: str | None) -> None:
+        """Its vocabulary has whole words, where its embeddings must answer; a learned one has none.
+
+        Raises ``UserError`` with the mend.
+        """
+        if self.masked_lm is not None or self.word_vectors is not None:
+            return
+        from distillery.augmentation.masked_lm import whole_words
+
+        if source is None or not whole_words(hub.tokenizer_of(source)):
+            of = "learned from the data" if source is None else f"of '{source}'"
+            raise UserError(
+                f"augmentation: masked_words: no piece of the teacher's vocabulary, {of}, is a "
+                "whole word, so it has no neighbours to choose from; give word_vectors a GloVe "
+                "text file, or masked_lm a masked language model"
+            )
 
     def rewriter(self, texts: Sequence[str], teacher: "LoadedModel") -> Rewrite:
         """Candidates come in batches over all words of the strings that are given at once."""

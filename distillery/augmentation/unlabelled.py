@@ -1,6 +1,6 @@
 """Text without labels, from the task's domain or from anywhere, for the teacher to answer on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from distillery.preparation import Text
     from distillery.teachers.base import LoadedModel
+
+_BATCH_ROWS = 1000  # read at once
 
 
 class Unlabelled(Augmentation):
@@ -64,8 +66,8 @@ class Unlabelled(Augmentation):
         self.check(is_pair=bool(texts) and not isinstance(texts[0], str))
         return lambda shard: self.texts(seed=seed)
 
-    def texts(self, *, seed: int) -> "list[Text]":
-        """The rows, or as many as are wanted of them; blank ones are left out.
+    def texts(self, *, seed: int) -> "Iterator[Text]":
+        """The rows, or as many as are wanted of them, a batch at a time; blank ones are left out.
 
         Drawn by the seed, in the order they stand in. Raises what ``check`` raises.
         """
@@ -74,14 +76,11 @@ class Unlabelled(Augmentation):
             stream = np.random.default_rng([abs(seed), int(seed < 0)])
             chosen = stream.choice(rows.num_rows, self.max_rows, replace=False)
             rows = rows.select(np.sort(chosen))
-        firsts = rows[self.text][:]
-        if self.text_pair is None:
-            return [text for text in firsts if _says_something(text)]
-        return [
-            pair
-            for pair in zip(firsts, rows[self.text_pair][:], strict=True)
-            if all(_says_something(text) for text in pair)
-        ]
+        columns = [self.text] if self.text_pair is None else [self.text, self.text_pair]
+        for batch in rows.select_columns(list(dict.fromkeys(columns))).iter(_BATCH_ROWS):
+            for row in zip(*(batch[column] for column in columns), strict=True):
+                if all(_says_something(text) for text in row):
+                    yield row[0] if self.text_pair is None else row
 
     def _rows(self) -> "datasets.Dataset":
         # preparation imports the recipe, which lists this class

@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,7 @@ PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 
 _LAST_WORDS_LINES = 8
 _WARM_UP_ROWS = 20
+_SILENT_SECONDS = 5
 _PROC_STAT = Path("/proc/stat")
 
 
@@ -132,9 +134,9 @@ def measure(
 
         steal_before = _steal_and_all_ticks()
         say(f"timing {scenario.requests} single requests in {scenario.rounds} rounds")
-        _single(workers, samples, scenario, len(texts), rng)
+        _single(workers, samples, scenario, len(texts), rng, say)
         say(f"timing {scenario.offline_batches} batches of {scenario.offline_batch_size}")
-        _offline(workers, samples, scenario, len(texts), rng)
+        _offline(workers, samples, scenario, len(texts), rng, say)
         steal_share = _share(steal_before, _steal_and_all_ticks())
         for worker, found in zip(workers, samples, strict=True):
             found.peak_memory_bytes = worker.ask("status")["peak_memory_bytes"]
@@ -248,9 +250,10 @@ def _single(
     scenario: Scenario,
     texts: int,
     rng: np.random.Generator,
+    say: Progress,
 ) -> None:
     rows = _draw(rng, texts, scenario.requests)
-    for of_round in np.array_split(rows, min(scenario.rounds, len(rows))):
+    for of_round in told(np.array_split(rows, min(scenario.rounds, len(rows))), say):
         for i in rng.permutation(len(workers)):
             answer = workers[i].ask("single", rows=of_round.tolist())
             samples[i].latencies_ms += answer["end_to_end_ms"]
@@ -263,16 +266,29 @@ def _offline(
     scenario: Scenario,
     texts: int,
     rng: np.random.Generator,
+    say: Progress,
 ) -> None:
     batches = _draw(rng, texts, scenario.offline_batches * scenario.offline_batch_size).reshape(
         scenario.offline_batches, scenario.offline_batch_size
     )
     for worker in workers:  # the first batch pays for larger buffers
         worker.ask("offline", batches=batches[:1].tolist())
-    for of_round in np.array_split(batches, min(scenario.rounds, len(batches))):
+    for of_round in told(np.array_split(batches, min(scenario.rounds, len(batches))), say):
         for i in rng.permutation(len(workers)):
             answer = workers[i].ask("offline", batches=of_round.tolist())
             samples[i].offline_rows_per_second += answer["rows_per_second"]
+
+
+def told(
+    rounds: Sequence[NDArray[np.int64]], say: Progress, clock: Callable[[], float] = time.monotonic
+) -> Iterator[NDArray[np.int64]]:
+    """The rounds; between two of them, where it has been silent for long, which one comes next."""
+    spoke = clock()
+    for number, of_round in enumerate(rounds, start=1):
+        if clock() - spoke >= _SILENT_SECONDS:
+            say(f"round {number} of {len(rounds)}")
+            spoke = clock()
+        yield of_round
 
 
 def _draw(rng: np.random.Generator, texts: int, size: int) -> NDArray[np.int64]:

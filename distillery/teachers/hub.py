@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from distillery.asking_hub import ask_hub
 from distillery.errors import UserError
 from distillery.teachers.base import LoadedModel
 
@@ -50,6 +51,7 @@ def config_of(source: str, who: str = "teacher") -> "PretrainedConfig":
             f"{who}: there is no folder '{source}'; give a checkpoint's folder or hub name"
         )
     try:
+        _ask_hub(source)
         config: PretrainedConfig = AutoConfig.from_pretrained(source)
     except _REACHING as error:
         raise _unreachable(source, error, who) from error
@@ -70,6 +72,7 @@ def tokenizer_of(source: str, who: str = "teacher") -> "PreTrainedTokenizerFast"
 
     source = located(source)
     try:
+        _ask_hub(source)
         tokenizer: PreTrainedTokenizerFast = AutoTokenizer.from_pretrained(source)  # type: ignore[assignment]
     except _REACHING as error:
         raise _unreachable(source, error, who) from error
@@ -143,6 +146,11 @@ def classifier_of(
             located(source), ignore_mismatched_sizes=True, use_safetensors=True, **labels
         )
     return LoadedModel(model=model, tokenizer=tokenizer_of(source, who))
+
+
+def _ask_hub(source: str) -> None:
+    if not Path(source).is_dir():
+        ask_hub(source, "config.json", "model")
 
 
 def _is_path(source: str) -> bool:

@@ -31,7 +31,8 @@ def _augment(
     augmentations: tuple[Augmentation, ...] = _BOTH,
     seed: int = 5,
 ) -> Augmented:
-    return augment(augmentations, texts, held_out, teacher=teacher, seed=seed, work=work)
+    found = augment(augmentations, texts, held_out, teacher=teacher, seed=seed, work=work)
+    return Augmented(texts=list(found.texts), made=found.made)
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +51,7 @@ def test_killed_half_way_the_result_is_the_same(
     tmp_path: Path, teacher: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = _augment(tmp_path, teacher)
-    shards = sorted(tmp_path.rglob("*.json"))
+    shards = sorted(tmp_path.rglob("*.arrow"))
     assert len(shards) == 2 * -(-len(_TEXTS) // 7)
     untouched = {path: path.stat().st_mtime_ns for path in shards[1::2]}
     for path in shards[::2]:
@@ -58,8 +59,8 @@ def test_killed_half_way_the_result_is_the_same(
     damaged = shards[1]
     damaged.write_bytes(damaged.read_bytes()[:-40])  # cut short
     other = shards[3]
-    other.write_text(other.read_text().replace("move", "stay"))  # changed, and still JSON
-    (shards[0].parent / "000000.999").write_text("[")  # what a killed process left behind
+    other.write_bytes(other.read_bytes().replace(b"move", b"stay"))  # changed, and still texts
+    (shards[0].parent / "000000.999").write_bytes(b"ARROW1")  # what a killed process left behind
     assert _augment(tmp_path, teacher) == whole
     for path, written in untouched.items():
         assert (path.stat().st_mtime_ns == written) == (path not in (damaged, other))
@@ -84,7 +85,7 @@ def test_a_real_kill(tmp_path: Path, teacher: LoadedModel, monkeypatch: pytest.M
     monkeypatch.setattr(os, "fsync", dies)
     with pytest.raises(KeyboardInterrupt):
         _augment(tmp_path / "killed", teacher)
-    assert len(list((tmp_path / "killed").rglob("*.json"))) == 2
+    assert len(list((tmp_path / "killed").rglob("*.arrow"))) == 2
     assert _augment(tmp_path / "killed", teacher) == whole
 
 
@@ -148,7 +149,7 @@ found = augment(
      MaskedWords(variants_per_text=4, candidates=3, masked_lm=masked_lm)),
     json.loads(texts), [], teacher=checkpoints.load_folder(Path(folder)), seed=5, work=Path(work),
 )
-print(json.dumps(found.texts))
+print(json.dumps(list(found.texts)))
 """
 
 

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from distillery.benchmarking.driver import PACKAGE_ROOT, Entry, Plan, measure
+from distillery.benchmarking.driver import PACKAGE_ROOT, Entry, Plan, measure, told
 from distillery.errors import BenchmarkProcessError
 from distillery.nouns import Measurement, Scenario
 from distillery.runtimes.base import Card, Text
@@ -89,6 +89,18 @@ def test_two_engines_in_turns(entry: Entry) -> None:
     assert found[0].fingerprint == found[1].fingerprint
     assert said
     assert _no_worker_is_left()
+
+
+def test_a_long_benchmark_says_which_round_it_is_in_and_a_quick_one_is_silent() -> None:
+    rounds = np.array_split(np.arange(8), 4)
+    said: list[str] = []
+    now = iter(range(0, 100, 3))
+    heard = list(told(rounds, said.append, clock=lambda: next(now)))
+    assert [list(one) for one in heard] == [list(one) for one in rounds]
+    assert said == ["round 2 of 4", "round 4 of 4"]
+    said.clear()
+    list(told(rounds, said.append))
+    assert not said
 
 
 def test_pairs_of_texts_and_more_rounds_than_batches(entry: Entry) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from export import tiny
 
-from distillery import distillation, evaluation, general, preparation, storage
+from distillery import corpora, distillation, evaluation, general, preparation, storage
 from distillery.export import candidates
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels
 from distillery.objectives.base import Objective, Training
@@ -71,13 +71,13 @@ class World:
             work=storage.work("teacher"),
             on_epoch=lambda _: None,
         )
-        self.corpus: Corpus = preparation.store_corpus(
+        self.corpus: Corpus = corpora.store(
             [f"please {text}" for text in tiny.TEXTS], is_pair=False, origin="made up"
         )
         texts, _ = preparation.read(self.dataset, "train")
         self.soft_labels: list[SoftLabels] = [
             cache.compute(self.teacher, texts, self.dataset.digest),
-            cache.compute(self.teacher, preparation.read_corpus(self.corpus), self.corpus.digest),
+            cache.compute(self.teacher, corpora.read(self.corpus), self.corpus.digest),
         ]
 
     def distilled(self, student: Student, start: Checkpoint | None = None) -> Checkpoint:

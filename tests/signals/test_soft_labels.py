@@ -1,10 +1,11 @@
 """The cached signal is the teacher's own, however the rows are shuffled, or it is refused."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file, save_file
 
 from distillery import checkpoints, preparation, storage
 from distillery.errors import DamagedArtifactError
@@ -52,8 +53,10 @@ def test_rows_are_found_by_content_not_by_position(
     shuffled = [texts[i] for i in np.random.default_rng(5).permutation(len(texts))]
     cached = cache.cached([soft_labels], teacher, shuffled)
     live = cache.live_logits(checkpoints.load(teacher), shuffled, teacher.max_length)
-    assert np.allclose(cached.numpy(), live, atol=1e-4)
-    assert not cached.requires_grad
+    assert np.allclose([cached.of(i) for i in range(len(texts))], live, atol=1e-4)
+    rows = cache.of_all([soft_labels], teacher, shuffled)
+    assert rows[3].shape == (1, len(dataset.label_names))
+    assert not rows[3].requires_grad
 
 
 def test_a_text_that_is_not_cached_is_refused(
@@ -80,11 +83,52 @@ def test_logits_that_are_not_the_teachers_are_refused_even_with_a_right_digest(
     taught: tuple[Dataset, Checkpoint, SoftLabels],
 ) -> None:
     dataset, teacher, soft_labels = taught
-    stored = load_file(storage.fetch(soft_labels.artifact) / "soft_labels.safetensors")
+    stored = np.load(storage.fetch(soft_labels.artifact) / "00000.npy")
+    stored["logits"] = stored["logits"][:, ::-1].copy()
     with storage.new_folder() as folder:
-        permuted = np.ascontiguousarray(stored["logits"][:, ::-1])
-        save_file({"keys": stored["keys"], "logits": permuted}, folder / "soft_labels.safetensors")
+        np.save(folder / "00000.npy", stored)
         artifact = storage.put(folder, "soft-labels")
     texts, _ = preparation.read(dataset, "train")
     with pytest.raises(DamagedArtifactError, match="differ from the teacher"):
         cache.cached([soft_labels.model_copy(update={"artifact": artifact})], teacher, texts)
+
+
+def _compute(
+    teacher: Checkpoint, texts: Sequence[str], shard_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> SoftLabels:
+    monkeypatch.setattr(cache, "SHARD_ROWS", shard_rows)
+    return cache.compute(teacher, texts, "digest-of-texts")
+
+
+def test_killed_half_way_the_finished_files_are_used_again(
+    taught: tuple[Dataset, Checkpoint, SoftLabels], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, teacher, _ = taught
+    texts = [f"red {i} or dog {i % 40}" for i in range(50)] * 2
+
+    class Dies(list[str]):
+        """Whoever reads it a second time, past its middle, is killed."""
+
+        def __getitem__(self, index: Any) -> Any:
+            if index == 30:
+                raise KeyboardInterrupt
+            return super().__getitem__(index)
+
+    with pytest.raises(KeyboardInterrupt):
+        _compute(teacher, Dies(texts), 8, monkeypatch)
+    finished = sorted(storage.root().rglob("work/soft-labels-*/*.npy"))
+    assert [path.name for path in finished] == ["00000.npy", "00001.npy", "00002.npy"]
+    finished[1].write_bytes(finished[1].read_bytes()[:-40])  # as a full disk would leave it
+    untouched = {path.name: path.stat().st_mtime_ns for path in (finished[0], finished[2])}
+    found = _compute(teacher, texts, 8, monkeypatch)
+    files = sorted(storage.fetch(found.artifact).iterdir())
+    assert {path.name: path.stat().st_mtime_ns for path in files if path.name in untouched} == (
+        untouched
+    )
+    assert (found.rows, found.classes, len(files)) == (50, 3, 7)
+    assert max(len(np.load(path)) for path in files) == 8
+    assert not finished[0].parent.exists()
+    assert _compute(teacher, texts, 8, monkeypatch) == found, "as without a kill"
+    in_one = _compute(teacher, texts, 1000, monkeypatch)
+    both = [cache.of_all([one], teacher, texts) for one in (found, in_one)]
+    assert all(np.allclose(a, b, atol=1e-5) for a, b in zip(*both, strict=True))
