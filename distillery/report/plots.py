@@ -475,7 +475,13 @@ def _accuracy_against_temperature(rows: Sequence[StudyRow]) -> Figure:
         for share in shares
     ]
     handles += [
-        Line2D([], [], color=colour, linestyle="--", label=f"logit matching, {_of_share(share)}")
+        Line2D(
+            [],
+            [],
+            color=colour,
+            linestyle="--",
+            label=f"logit matching (T → ∞), {_of_share(share)}",
+        )
         for share, colour in colours.items()
     ]
     if any(row.loss == "hard labels" for row in rows):
