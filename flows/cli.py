@@ -248,7 +248,10 @@ def _show(findings: "Findings") -> None:
             f"{100 * gain.interval_high:+.2f}, {gain.method})."
         )
     if findings.temperature_study is not None:
-        out.print(f"{findings.temperature_study.student_name} by temperature, mean over seeds:")
+        name = findings.temperature_study.student_name
+        out.print(
+            f"{name} by temperature: mean over seeds (lowest to highest). Choose on validation."
+        )
         out.print(tables.study_table(tables.study_rows(findings.temperature_study)))
     colour = "green" if findings.verdict.promoted else "yellow"
     out.print(f"[bold {colour}]{_escaped(findings.verdict.summary)}[/]")
