@@ -281,5 +281,6 @@ def temperatures_studied(
 
 
 def best_validation_accuracy(checkpoint: Checkpoint) -> float:
-    """What seeds are chosen by; the test split stays unseen."""
-    return max((epoch.validation_accuracy or 0.0 for epoch in checkpoint.history), default=0.0)
+    """Of the epoch that was kept: what seeds are chosen by; the test split stays unseen."""
+    kept = (epoch for epoch in checkpoint.history if epoch.epoch == checkpoint.best_epoch)
+    return max((epoch.validation_accuracy or 0.0 for epoch in kept), default=0.0)
