@@ -289,6 +289,28 @@ class Gain(Noun):
     method: Literal["paired bootstrap over test rows", "paired t over seeds"]
 
 
+class StudyRun(Noun):
+    """One training of a temperature study."""
+
+    temperature: float | None = Field(
+        description="None where there is none: logit matching, the limit of large ones, and hard "
+        "labels."
+    )
+    share_ce: float = Field(description="Weight of the hard labels; the teacher has the rest.")
+    seed: int
+    validation_accuracy: float = Field(description="What a setting is chosen by.")
+    test_accuracy: float
+
+
+class StudiedTemperatures(Noun):
+    """One student by temperature and weights, each setting once a seed."""
+
+    student_name: str
+    variants: tuple[StudyRun, ...] = Field(description="Soft targets.")
+    limits: tuple[StudyRun, ...] = Field(description="Logit matching, with the same shares.")
+    controls: tuple[StudyRun, ...] = Field(description="Hard labels; empty without a control.")
+
+
 class Fingerprint(Noun):
     """The hardware and builds a measurement belongs to; different ones are never ranked."""
 
@@ -399,6 +421,9 @@ class Findings(Noun):
     qualities: tuple[Quality, ...] = Field(description="One a candidate, by name.")
     measurements: tuple[Measurement, ...] = Field(description="Of those that were benchmarked.")
     gains: tuple[Gain, ...]
+    temperature_study: StudiedTemperatures | None = Field(
+        default=None, description="Where the recipe asked for one."
+    )
     verdict: Verdict
     versions: tuple[RegisteredVersion, ...]
 

@@ -72,7 +72,8 @@ def check(recipe: Recipe) -> Plan:
         + sum(
             bool(student.general) + len(recipe.seeds) * (student.generations + recipe.control)
             for student in recipe.students
-        ),
+        )
+        + _trainings_studied(recipe),
     )
 
 
@@ -133,6 +134,15 @@ def _check_student(recipe: Recipe, student: AnyStudent) -> None:
             stage.check(own, teacher)
         except ValueError as error:
             raise UserError(f"{where}: {error}") from error
+
+
+def _trainings_studied(recipe: Recipe) -> int:
+    """Those of a temperature study, but for what is trained anyway."""
+    study, student = recipe.temperature_study, recipe.studied
+    if study is None or student is None:
+        return 0
+    variants = [one for one in study.variants(student) if one.student not in recipe.students]
+    return len(recipe.seeds) * len(variants) * student.generations
 
 
 def _rows(splits: Splits) -> dict[str, int]:

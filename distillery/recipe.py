@@ -26,6 +26,7 @@ from distillery.teachers.classifier import Classifier
 from distillery.teachers.cnn import CnnTeacher
 from distillery.teachers.from_scratch import FromScratch
 from distillery.teachers.pretrained import Pretrained
+from distillery.temperature_study import TemperatureStudy
 
 # one line lists each way to come by a teacher, each student, and each way to make more text
 AnyTeacher = Annotated[
@@ -234,6 +235,12 @@ class Recipe(Noun):
         title="Seeds",
         description="Each student is trained once a seed; the best on validation goes on.",
     )
+    temperature_study: TemperatureStudy | None = Field(
+        default=None,
+        title="Temperature study",
+        description="Also train one student with other temperatures and weights, to compare; "
+        "none of those is exported.",
+    )
     export: Export = Field(default=Export(), title="Export")
     benchmark: Scenario = Field(default=Scenario(), title="Benchmark")
     threads: int = Field(
@@ -265,6 +272,11 @@ class Recipe(Noun):
         source = next(iter(self.teachers.values()))
         assert isinstance(source, Pretrained), "checked with the recipe"
         return source
+
+    @property
+    def studied(self) -> AnyStudent | None:
+        """Whose temperatures and weights are compared."""
+        return self.temperature_study.chosen(self.students) if self.temperature_study else None
 
     @property
     def registered_model(self) -> str:
@@ -320,4 +332,10 @@ class Recipe(Noun):
             )
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("a seed stands twice in seeds")
+        return self
+
+    @model_validator(mode="after")
+    def _a_student_can_be_studied(self) -> "Recipe":
+        if self.temperature_study is not None:
+            self.temperature_study.chosen(self.students)
         return self

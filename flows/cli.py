@@ -227,6 +227,9 @@ def _summary(findings: "Findings") -> dict[str, object]:
         "champion_unchanged": findings.verdict.champion_unchanged,
         "results": [asdict(row) for row in tables.result_rows(findings)],
         "gains": [gain.model_dump() for gain in findings.gains],
+        "temperature_study": (
+            findings.temperature_study.model_dump() if findings.temperature_study else None
+        ),
         "versions": [version.model_dump() for version in findings.versions],
         "flow_run_id": findings.flow_run_id,
         "report": str(storage.root() / "reports" / findings.flow_run_id / "report.html"),
@@ -244,6 +247,12 @@ def _show(findings: "Findings") -> None:
             f"control (95 % interval {100 * gain.interval_low:+.2f} to "
             f"{100 * gain.interval_high:+.2f}, {gain.method})."
         )
+    if findings.temperature_study is not None:
+        name = findings.temperature_study.student_name
+        out.print(
+            f"{name} by temperature: mean over seeds (lowest to highest). Choose on validation."
+        )
+        out.print(tables.study_table(tables.study_rows(findings.temperature_study)))
     colour = "green" if findings.verdict.promoted else "yellow"
     out.print(f"[bold {colour}]{_escaped(findings.verdict.summary)}[/]")
     report = storage.root() / "reports" / findings.flow_run_id / "report.html"

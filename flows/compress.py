@@ -1,5 +1,6 @@
 """The main job: a recipe in, a promoted model out, or why there is none."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +12,18 @@ from prefect.client.schemas.objects import FlowRun
 from distillery import digests, recipe_files, tracking
 from distillery.benchmarking.fingerprint import fingerprint
 from distillery.evaluation import gain
-from distillery.nouns import Checkpoint, Dataset, Findings
+from distillery.nouns import (
+    Checkpoint,
+    Corpus,
+    Dataset,
+    Findings,
+    SoftLabels,
+    StudiedTemperatures,
+    StudyRun,
+    Teacher,
+)
 from distillery.provenance import code_version
-from distillery.recipe import Recipe
+from distillery.recipe import AnyStudent, Recipe
 from distillery.registration import Origin
 from distillery.verdict import judge
 from tasks.augment_dataset import augment_dataset
@@ -86,20 +96,17 @@ def compress(recipe: Recipe) -> Findings:
     of_corpus = [compute_soft_labels(one, corpus) for one in teachers if corpus]
     language_model, starts = distilled_generally(recipe, dataset)
 
-    students, controls, gains = [], [], []
+    students, controls, gains, study = [], [], [], None
     references = [package_pytorch(teacher, dataset)]
     checkpoints = list(teachers)
     for student in recipe.students:
         start = starts.get(student.name)
         more = corpus if student.augments else None
         soft_labels = [*of_dataset, *(of_corpus if student.augments else [])]
-        distilled = []
-        for seed in recipe.seeds:
-            learned, known = teacher, soft_labels
-            for _ in range(student.generations - 1):
-                learned = distill_student(student, learned, known, dataset, more, start, seed)
-                known = [compute_soft_labels(learned, texts) for texts in (dataset, more) if texts]
-            distilled.append(distill_student(student, learned, known, dataset, more, start, seed))
+        distilled = [
+            born_again(student, teacher, soft_labels, dataset, more, start, seed)
+            for seed in recipe.seeds
+        ]
         trained = [
             train_control(student.as_control(), teacher, dataset, more, start, seed)
             for seed in recipe.seeds
@@ -117,6 +124,10 @@ def compress(recipe: Recipe) -> Findings:
                     [evaluate_candidate(package_pytorch(c, dataset), dataset) for c in distilled],
                     [evaluate_candidate(package_pytorch(c, dataset), dataset) for c in trained],
                 )
+            )
+        if student == recipe.studied:
+            study = temperatures_studied(
+                recipe, student, teacher, soft_labels, dataset, more, start, trained
             )
 
     exported = []
@@ -179,6 +190,7 @@ def compress(recipe: Recipe) -> Findings:
         qualities=tuple(qualities),
         measurements=measurements,
         gains=tuple(gains),
+        temperature_study=study,
         verdict=verdict,
         versions=versions,
     )
@@ -212,6 +224,63 @@ def distilled_generally(
     }
 
 
+def born_again(
+    student: AnyStudent,
+    teacher: Teacher,
+    soft_labels: Sequence[SoftLabels],
+    dataset: Dataset,
+    corpus: Corpus | None,
+    start: Checkpoint | None,
+    seed: int,
+) -> Checkpoint:
+    """The student's last generation; of one generation, it learns from the teacher itself."""
+    for _ in range(student.generations - 1):
+        teacher = distill_student(student, teacher, soft_labels, dataset, corpus, start, seed)
+        soft_labels = [compute_soft_labels(teacher, texts) for texts in (dataset, corpus) if texts]
+    return distill_student(student, teacher, soft_labels, dataset, corpus, start, seed)
+
+
+def temperatures_studied(
+    recipe: Recipe,
+    student: AnyStudent,
+    teacher: Teacher,
+    soft_labels: Sequence[SoftLabels],
+    dataset: Dataset,
+    corpus: Corpus | None,
+    start: Checkpoint | None,
+    controls: Sequence[Checkpoint],
+) -> StudiedTemperatures:
+    """The student with other temperatures and weights, beside its controls; evaluated, no more."""
+    assert recipe.temperature_study is not None, "it names the student"
+
+    def run(checkpoint: Checkpoint, share_ce: float, temperature: float | None) -> StudyRun:
+        quality = evaluate_candidate(package_pytorch(checkpoint, dataset), dataset)
+        return StudyRun(
+            temperature=temperature,
+            share_ce=share_ce,
+            seed=checkpoint.seed,
+            validation_accuracy=best_validation_accuracy(checkpoint),
+            test_accuracy=quality.accuracy,
+        )
+
+    runs = [
+        run(
+            born_again(variant.student, teacher, soft_labels, dataset, corpus, start, seed),
+            variant.share_ce,
+            variant.temperature,
+        )
+        for variant in recipe.temperature_study.variants(student)
+        for seed in recipe.seeds
+    ]
+    return StudiedTemperatures(
+        student_name=student.name,
+        variants=tuple(one for one in runs if one.temperature is not None),
+        limits=tuple(one for one in runs if one.temperature is None),
+        controls=tuple(run(control, 1.0, None) for control in controls),
+    )
+
+
 def best_validation_accuracy(checkpoint: Checkpoint) -> float:
-    """What seeds are chosen by; the test split stays unseen."""
-    return max((epoch.validation_accuracy or 0.0 for epoch in checkpoint.history), default=0.0)
+    """Of the epoch that was kept: what seeds are chosen by; the test split stays unseen."""
+    kept = (epoch for epoch in checkpoint.history if epoch.epoch == checkpoint.best_epoch)
+    return max((epoch.validation_accuracy or 0.0 for epoch in kept), default=0.0)

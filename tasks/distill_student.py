@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from distillery import digests
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
 from distillery.recipe import AnyStudent
 from tasks.step import cached_step, recorded, work_folder
@@ -20,7 +21,9 @@ def distill_student(
     """The student as a checkpoint."""
     from distillery import distillation  # loads Trainer
 
-    with recorded(f"{student.name} seed {seed}") as run:
+    # a name stands for several trainings in a temperature study, and in generations
+    which = digests.of_json([student.identity, teacher.identity])[:8]
+    with recorded(f"{student.name} seed {seed} {which}") as run:
         run.params({"student": student.model_dump(mode="json"), "seed": seed})
         checkpoint = distillation.distill(
             student,

@@ -59,6 +59,13 @@ def publish_report(findings: Findings, run_id: str) -> Path:
         key="accuracy-against-latency",
         description="Accuracy against latency",
     )
+    if findings.temperature_study is not None:
+        drawn = plots.png_of_accuracy_against_temperature(findings.temperature_study)
+        create_image_artifact(
+            f"data:image/png;base64,{base64.b64encode(drawn).decode()}",
+            key="accuracy-against-temperature",
+            description="Accuracy against temperature",
+        )
     create_link_artifact(report.as_uri(), link_text="Report", key="report")
     link = tracking.run_link(run_id)
     if link is not None:

@@ -39,6 +39,9 @@ def test_a_sound_recipe_says_how_much_is_trained(recipe: dict[str, Any]) -> None
     assert _check(recipe).trainings == 3
     ensemble = {"kind": "ensemble", "members": [recipe["teacher"]] * 3}
     assert _check(recipe, teacher=ensemble, seeds=[1, 2]).trainings == 7
+    # two temperatures and their limit; T=2 on the teacher alone is the student itself
+    study = {"temperatures": [2, 4], "shares_ce": [0]}
+    assert _check(recipe, temperature_study=study, seeds=[1, 2]).trainings == 5 + 4
 
 
 @pytest.mark.parametrize(

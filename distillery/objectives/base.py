@@ -57,6 +57,18 @@ class Outputs:
     members: tuple["Tensor", ...] = ()  # K of (B, C): of teachers whose probabilities are averaged
     weights: tuple[float, ...] = ()  # K, summing to 1
 
+    @property
+    def mean_logits(self) -> "Tensor":
+        """(B, C): the logits; for several teachers, their weighted mean."""
+        if not self.members:
+            return self.logits
+        import torch
+
+        weighted = [
+            weight * logits for logits, weight in zip(self.members, self.weights, strict=True)
+        ]
+        return torch.stack(weighted).sum(0)
+
     def log_probabilities(self, temperature: float) -> "Tensor":
         """log softmax(logits / T), (B, C); for several teachers, of their softened mean."""
         if not self.members:

@@ -15,7 +15,8 @@ class LogitMse(Objective):
     """weight_ce · CE(s, y) + weight_kd · mean over rows and classes of (s - t)².
 
     Both papers sum over classes; the mean keeps the learning rate independent of their number.
-    Tang et al. found a CE weight of 0 best.
+    Tang et al. found a CE weight of 0 best. Centred, each row's mean is taken off both, and half
+    of this distance is what T² · KL tends to as T grows (Hinton et al. 2015, §2.1).
     """
 
     needs: ClassVar[frozenset[Signal]] = frozenset({"logits"})
@@ -28,6 +29,13 @@ class LogitMse(Objective):
         default=0.0, ge=0, le=1000, title="Weight of CE", description="Of the hard labels."
     )
 
+    centred: bool = Field(
+        default=False,
+        title="Centred",
+        description="Leave out what all logits of a row have in common; no probability depends "
+        "on it.",
+    )
+
     @model_validator(mode="after")
     def _weights_say_something(self) -> "LogitMse":
         if self.weight_kd == 0:
@@ -38,7 +46,12 @@ class LogitMse(Objective):
         """Over all rows; hard labels over those that have one."""
         if batch.teacher is None:
             raise ValueError("logit_mse needs a teacher's logits")
-        distance = batch.student.logits - batch.teacher.logits.detach()  # (B, C)
+        if self.centred:
+            # softened ever more, the mean of several teachers' probabilities is that of logits
+            distance = batch.student.logits - batch.teacher.mean_logits.detach()  # (B, C)
+            distance = distance - distance.mean(-1, keepdim=True)
+        else:
+            distance = batch.student.logits - batch.teacher.logits.detach()
         loss = self.weight_kd * distance.square().mean()
         if self.weight_ce:
             loss = loss + self.weight_ce * labelled_cross_entropy(

@@ -1,10 +1,12 @@
 """One self-contained page that tells a stranger what a run found, and how far to trust it."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
+from statistics import fmean
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -109,6 +111,8 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    study = findings.temperature_study
+    study_rows = tables.study_rows(study) if study else []
     environment.filters |= {
         "percent": tables.percent,
         "points": tables.points,
@@ -117,6 +121,7 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
         "count": tables.count,
         "times": tables.times,
         "decimal": tables.decimal,
+        "spread": tables.spread,
     }
     rows = tables.result_rows(findings)
     subject = tables.subject(findings)
@@ -155,6 +160,14 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
             (tree, _drawn(trees.upper_levels(tree)), _drawn(trees.one_path(tree)))
             for tree in soft_trees
         ],
+        study=study,
+        study_rows=study_rows,
+        study_chosen=next((one for one in study_rows if one.is_chosen), None),
+        study_noise={
+            "validation": _sampling_noise(study_rows, findings.dataset.validation.rows),
+            "test": _sampling_noise(study_rows, findings.dataset.test.rows),
+        },
+        plot_study=_drawn(plots.accuracy_against_temperature(study) if study else None),
         plot_training=_drawn(plots.training_curves(findings)),
         plot_latencies=_drawn(plots.latency_distributions(findings)),
         plot_classes=_drawn(plots.per_class_changes(findings)),
@@ -168,6 +181,17 @@ def gain_in_words(gain: Gain) -> str:
     if gain.interval_high < 0:
         return "distillation hurt"
     return "no clear effect: the interval includes 0"
+
+
+def _sampling_noise(study: Sequence[tables.StudyRow], rows: int) -> float:
+    """How far one accuracy of a study may be off by the draw of its rows: half of a 95 % interval.
+
+    The normal approximation, at the mean of what was found.
+    """
+    if not study or not rows:
+        return 0.0
+    accuracy = fmean(row.test.mean for row in study)
+    return 1.96 * math.sqrt(accuracy * (1 - accuracy) / rows)
 
 
 def _shapes(findings: Findings) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ light and dark pages, and stands alone too.
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import pairwise, product
@@ -20,17 +20,19 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
 from matplotlib.ticker import (
+    FixedLocator,
     FuncFormatter,
     LogLocator,
     MaxNLocator,
     NullFormatter,
+    NullLocator,
     PercentFormatter,
 )
 from matplotlib.transforms import Bbox
 
-from distillery.nouns import Candidate, Checkpoint, Findings
+from distillery.nouns import Candidate, Checkpoint, Findings, StudiedTemperatures
 from distillery.report import tables
-from distillery.report.tables import ClassChange, ResultRow
+from distillery.report.tables import ClassChange, ResultRow, Spread, StudyRow
 
 # Each colour is used for one thing, so that it can be found again in the SVG: CSS variable → light
 # colour. Role and series colours are told apart by the colour-blind too (after Okabe & Ito, 2008).
@@ -107,9 +109,26 @@ def png_of_accuracy_against_latency(findings: Findings) -> bytes:
     else:
         figure = Figure(figsize=(8, 2), dpi=72)
         figure.text(0.5, 0.5, "No candidate was measured", ha="center", va="center", color=INK)
-    with io.BytesIO() as file:
-        figure.savefig(file, format="png", dpi=160, facecolor="white")
-        return file.getvalue()
+    return _as_png(figure)
+
+
+def accuracy_against_temperature(study: StudiedTemperatures) -> str:
+    """Validation and test accuracy over the temperature, beside its limit and the control."""
+    rows = tables.study_rows(study)
+    told = "; ".join(
+        f"{_named(row)}: {tables.percent(row.validation.mean)} and {tables.percent(row.test.mean)}"
+        for row in rows
+    )
+    return as_svg(
+        _accuracy_against_temperature(rows),
+        name="temperature",
+        told=f"Mean validation and test accuracy by temperature. {told}.",
+    )
+
+
+def png_of_accuracy_against_temperature(study: StudiedTemperatures) -> bytes:
+    """The same drawing as a PNG on white."""
+    return _as_png(_accuracy_against_temperature(tables.study_rows(study)))
 
 
 def training_curves(findings: Findings) -> str | None:
@@ -401,6 +420,87 @@ def _accuracy_against_latency(findings: Findings, points: Sequence[_Point]) -> F
     return figure
 
 
+def _accuracy_against_temperature(rows: Sequence[StudyRow]) -> Figure:
+    figure, panels = _figure(8.6, 4.6, columns=2)
+    panels[1].sharey(panels[0])
+    shares = list(dict.fromkeys(row.share_ce for row in rows if row.temperature is not None))
+    colours = {share: SERIES[i % len(SERIES)] for i, share in enumerate(shares)}
+    temperatures = sorted({row.temperature for row in rows if row.temperature is not None})
+    splits: tuple[Callable[[StudyRow], Spread], ...] = (
+        lambda row: row.validation,
+        lambda row: row.test,
+    )
+    for axes, accuracy in zip(panels, splits, strict=True):
+        axes.set_xscale("log", base=2)
+        for i, share in enumerate(shares):
+            of_share = [r for r in rows if r.share_ce == share and r.temperature is not None]
+            of_share.sort(key=lambda row: row.temperature or 0.0)
+            found = [accuracy(row) for row in of_share]
+            axes.errorbar(
+                # side by side, so that one share's bars do not hide another's
+                [
+                    (r.temperature or 0.0) * 2 ** (0.1 * (i - (len(shares) - 1) / 2))
+                    for r in of_share
+                ],
+                [one.mean for one in found],
+                yerr=[
+                    [one.mean - one.lowest for one in found],
+                    [one.highest - one.mean for one in found],
+                ],
+                color=colours[share],
+                marker="o",
+                markersize=4.5,
+                linewidth=1.6,
+                elinewidth=1,
+                capsize=2.5 if any(row.seeds > 1 for row in of_share) else 0,
+                zorder=3,
+            )
+        for row in rows:
+            if row.temperature is None:
+                is_control = row.loss == "hard labels"
+                axes.axhline(
+                    accuracy(row).mean,
+                    color=_ROLES["control"] if is_control else colours[row.share_ce],
+                    linestyle=":" if is_control else "--",
+                    linewidth=1.6 if is_control else 1.2,
+                )
+        axes.xaxis.set_major_locator(FixedLocator(temperatures))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_formatter(_percent_axis())
+    _titles(panels[0], "Validation accuracy (to choose by)", "temperature, log scale")
+    _titles(panels[1], "Test accuracy", "temperature, log scale")
+    handles = [
+        Line2D([], [], color=colours[share], marker="o", markersize=4.5, label=_of_share(share))
+        for share in shares
+    ]
+    handles += [
+        Line2D(
+            [],
+            [],
+            color=colour,
+            linestyle="--",
+            label=f"logit matching (T → ∞), {_of_share(share)}",
+        )
+        for share, colour in colours.items()
+    ]
+    if any(row.loss == "hard labels" for row in rows):
+        handles.append(
+            Line2D([], [], color=_ROLES["control"], linestyle=":", label="control: hard labels")
+        )
+    _legend(figure, handles, columns=3)
+    return figure
+
+
+def _of_share(share_ce: float) -> str:
+    return f"CE share {share_ce:g}"
+
+
+def _named(row: StudyRow) -> str:
+    at = "" if row.temperature is None else f" at T={row.temperature:g}"
+    return f"{row.loss}{at}, {_of_share(row.share_ce)}"
+
+
 def _limits(
     findings: Findings,
 ) -> tuple[list[tuple[float, str]], list[tuple[float, str]]]:
@@ -617,11 +717,11 @@ def _titles(axes: Axes, title: str, below: str) -> None:
     axes.set_xlabel(below, fontsize=9.5, color=MUTED)
 
 
-def _legend(figure: Figure, handles: Sequence[Line2D]) -> None:
+def _legend(figure: Figure, handles: Sequence[Line2D], columns: int = 4) -> None:
     legend = figure.legend(
         handles=handles,
         loc="outside lower left",
-        ncols=min(4, len(handles)),
+        ncols=min(columns, len(handles)),
         frameon=False,
         fontsize=9.5,
         labelcolor=INK,
@@ -643,6 +743,12 @@ def _milliseconds_axis(axes: Axes) -> None:
         )
         axes.xaxis.set_minor_formatter(NullFormatter())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.4g} ms"))
+
+
+def _as_png(figure: Figure) -> bytes:
+    with io.BytesIO() as file:
+        figure.savefig(file, format="png", dpi=160, facecolor="white")
+        return file.getvalue()
 
 
 def as_svg(figure: Figure, *, name: str, told: str) -> str:

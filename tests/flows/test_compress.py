@@ -80,6 +80,23 @@ def test_another_temperature_trains_that_student_only(home: Home, first: Outcome
     assert changed.trained() == {"distill-student"}
 
 
+def test_a_temperature_study_trains_only_what_is_new_and_registers_nothing(
+    home: Home, first: Outcome
+) -> None:
+    # the student has T=4 and these weights: its limit alone is left to train
+    studied = home.compress("temperature_study={temperatures: [4], shares_ce: [0.2]}")
+    assert studied.log.count("epoch 1 of 2") == 1
+    assert {v["version"] for v in studied.summary["versions"]} == {
+        v["version"] for v in first.summary["versions"]
+    }
+    study = studied.summary["temperature_study"]
+    (variant,), (limit,), (control,) = (study[key] for key in ("variants", "limits", "controls"))
+    (gain,) = first.summary["gains"]
+    assert [variant["test_accuracy"]] == gain["student_accuracies"]
+    assert [control["test_accuracy"]] == gain["control_accuracies"]
+    assert limit["temperature"] is None
+
+
 def test_over_seeds_the_gain_has_an_interval_and_the_best_seed_goes_on(
     home: Home, first: Outcome
 ) -> None:

@@ -18,6 +18,8 @@ from distillery.nouns import (
     Ruling,
     RuntimeName,
     Split,
+    StudiedTemperatures,
+    StudyRun,
     Verdict,
 )
 
@@ -151,6 +153,35 @@ def split(rows: int) -> Split:
         rows=rows,
         label_counts=(rows - 6, 3, 3),
         length_histogram=(rows, 0, 0, 0, 0, 0, 0),
+    )
+
+
+def study() -> StudiedTemperatures:
+    """Two seeds; by validation T=2 on the teacher alone is best, by test T=1 with hard labels."""
+
+    def runs(
+        temperature: float | None, share: float, *found: tuple[float, float]
+    ) -> tuple[StudyRun, ...]:
+        return tuple(
+            StudyRun(
+                temperature=temperature,
+                share_ce=share,
+                seed=seed,
+                validation_accuracy=validation,
+                test_accuracy=test,
+            )
+            for seed, (validation, test) in enumerate(found)
+        )
+
+    return StudiedTemperatures(
+        student_name="student",
+        variants=(
+            *runs(2, 0, (0.9, 0.7), (0.8, 0.8)),
+            *runs(1, 0, (0.8, 0.8), (0.8, 0.6)),
+            *runs(1, 0.5, (0.7, 0.9), (0.7, 0.9)),
+        ),
+        limits=(*runs(None, 0, (0.6, 0.7), (0.8, 0.7)), *runs(None, 0.5, (0.5, 0.5), (0.6, 0.6))),
+        controls=runs(None, 1, (0.95, 0.6), (0.85, 0.7)),
     )
 
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from run_by_hand import EVIL, run
+from run_by_hand import EVIL, run, study
 
 from distillery.nouns import Artifact, Checkpoint, Corpus, Findings
 from distillery.report import page, plots
@@ -288,3 +288,40 @@ def test_its_policy_shows_pictures_of_its_own_and_fetches_nothing(tmp_path: Path
         "style-src": "'unsafe-inline'",
         "img-src": "data:",
     }
+
+
+# a temperature study
+
+
+def test_a_temperature_study_has_a_section_and_others_have_none(
+    promoted: tuple[str, Reader],
+) -> None:
+    assert 'id="temperature' not in promoted[0]
+    html, reader = read(run().model_copy(update={"temperature_study": study()}))
+
+    section = html[html.index('<section id="temperature"') : html.index('<section id="training"')]
+    assert section.count("<svg") == 1
+    assert 'aria-label="Mean validation and test accuracy by temperature.' in section
+    assert "soft targets at T=2, CE share 0: 85.0% and 75.0%" in section
+    (marked,) = re.findall(r'<tr class="winner">.*?</tr>', section)
+    assert "<td>2</td><td>0</td><td>85.0% (80.0 to 90.0)</td>" in marked
+    assert "Means over 2 seeds" in reader.text
+    assert "A choice is made on validation" in reader.text
+    # 1.96 · √(0.7 · 0.3 / 10), around the mean of the six test accuracies, 0.708
+    assert "±28.2 on test (95%)" in reader.text
+    assert "half the mean of (s − t)² over the classes" in reader.text
+
+
+def test_a_study_of_one_seed_without_a_control_says_so() -> None:
+    whole = study()
+    alone = whole.model_copy(
+        update={
+            "variants": tuple(one for one in whole.variants if one.seed == 0),
+            "limits": tuple(one for one in whole.limits if one.seed == 0),
+            "controls": (),
+        }
+    )
+    _, reader = read(run().model_copy(update={"temperature_study": alone}))
+    assert "One seed: another would move every point." in reader.text
+    assert "Dotted: the control" not in reader.text
+    assert plots.png_of_accuracy_against_temperature(alone).startswith(b"\x89PNG")
