@@ -4,7 +4,6 @@ Whatever the parts, a step has the same rows in the same order, and its loss is 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor

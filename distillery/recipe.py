@@ -159,6 +159,36 @@ class Export(Noun):
     )
 
 
+class Launcher(Noun):
+    """How many processes train a model together, each on its share of a batch."""
+
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        title="Processes",
+        description="On each machine: one a GPU, or a few that share the cores of a CPU.",
+    )
+    nodes: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        title="Nodes",
+        description="Machines. More than one meet at DISTILLERY_RENDEZVOUS=host:port and share "
+        "the storage; on the others run `distillery join`.",
+    )
+
+    @property
+    def total(self) -> int:
+        """Processes on all machines."""
+        return self.processes * self.nodes
+
+    @property
+    def identity(self) -> object:
+        """Nothing: the student is the same, within tolerance, so no step is done again for it."""
+        return None
+
+
 class Gates(Noun):
     """The limits a model must pass to be promoted. Those left out do not limit."""
 
@@ -233,6 +263,11 @@ class Recipe(Noun):
         max_length=50,
         title="Seeds",
         description="Each student is trained once a seed; the best on validation goes on.",
+    )
+    launcher: Launcher = Field(
+        default=Launcher(),
+        title="Launcher",
+        description="Who trains: this process alone, or several under torchrun.",
     )
     export: Export = Field(default=Export(), title="Export")
     benchmark: Scenario = Field(default=Scenario(), title="Benchmark")

@@ -179,6 +179,7 @@ class _ObjectiveTrainer(Trainer):
         super().__init__(**arguments)
         self._objective = objective
         self._validation = objective if objective.selects_by == "loss" else HardLabels()
+        self._collate: Collator = arguments["data_collator"]
         self._teaching = teaching
         self._projections = projections
         self._forward = Forward(arguments["model"], objective.needs)
@@ -199,11 +200,11 @@ class _ObjectiveTrainer(Trainer):
         loader = DataLoader(
             rows,
             batch_sampler=OwnParts(sampler, size, self.args.gradient_accumulation_steps),
-            collate_fn=Counted(self.data_collator, rows),
+            collate_fn=Counted(self._collate, rows),
             pin_memory=self.args.dataloader_pin_memory,
         )
         # as Trainer prepares its own, but for its shares: ours are made
-        return prepare_data_loader(
+        prepared: DataLoader[Row] = prepare_data_loader(
             loader,
             self.args.device,
             num_processes=1,
@@ -212,6 +213,7 @@ class _ObjectiveTrainer(Trainer):
             use_seedable_sampler=True,
             data_seed=self.args.data_seed,
         )
+        return prepared
 
     def get_batch_samples(
         self, epoch_iterator: Any, num_batches: int, device: torch.device
@@ -261,7 +263,8 @@ class _ObjectiveTrainer(Trainer):
                 projections=self._projections,
                 portion=portion,
             )
-            return weight * objective.loss(batch)
+            weighted: torch.Tensor = weight * objective.loss(batch)
+            return weighted
 
         self._loss = loss_of
         loss, logits = model(**self._forward.asking(own))

@@ -73,7 +73,7 @@ def compress(recipe: Recipe) -> Findings:
 
     dataset = prepare_dataset(recipe.data, recipe.name)
     teachers = [
-        fine_tune_teacher(source, dataset, name, recipe.seeds[0] + i)
+        fine_tune_teacher(source, dataset, name, recipe.seeds[0] + i, recipe.launcher)
         for i, (name, source) in enumerate(recipe.teachers.items())
     ]
     teacher = recipe.as_one(teachers)
@@ -97,11 +97,19 @@ def compress(recipe: Recipe) -> Findings:
         for seed in recipe.seeds:
             learned, known = teacher, soft_labels
             for _ in range(student.generations - 1):
-                learned = distill_student(student, learned, known, dataset, more, start, seed)
+                learned = distill_student(
+                    student, learned, known, dataset, more, start, seed, recipe.launcher
+                )
                 known = [compute_soft_labels(learned, texts) for texts in (dataset, more) if texts]
-            distilled.append(distill_student(student, learned, known, dataset, more, start, seed))
+            distilled.append(
+                distill_student(
+                    student, learned, known, dataset, more, start, seed, recipe.launcher
+                )
+            )
         trained = [
-            train_control(student.as_control(), teacher, dataset, more, start, seed)
+            train_control(
+                student.as_control(), teacher, dataset, more, start, seed, recipe.launcher
+            )
             for seed in recipe.seeds
             if recipe.control
         ]
@@ -200,13 +208,13 @@ def distilled_generally(
     source, seed = recipe.pretrained, recipe.seeds[0]
     text = prepare_corpus(general.text, seed)
     language_model = (
-        train_language_model(source, text, general.head, seed)
+        train_language_model(source, text, general.head, seed, recipe.launcher)
         if any(stage.predicts == "tokens" for student in students for stage in student.general)
         else None
     )
     return language_model, {
         student.name: distill_general(
-            student.before_its_task(), source, language_model, text, dataset, seed
+            student.before_its_task(), source, language_model, text, dataset, seed, recipe.launcher
         )
         for student in students
     }

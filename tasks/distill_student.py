@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from distillery import launching
+from distillery.jobs import Distil
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
-from distillery.recipe import AnyStudent
+from distillery.recipe import AnyStudent, Launcher
 from tasks.step import cached_step, recorded, work_folder
 
 
@@ -16,23 +18,21 @@ def distill_student(
     corpus: Corpus | None,
     start: Checkpoint | None,
     seed: int,
+    launcher: Launcher,
 ) -> Checkpoint:
     """The student as a checkpoint."""
-    from distillery import distillation  # loads Trainer
-
     with recorded(f"{student.name} seed {seed}") as run:
         run.params({"student": student.model_dump(mode="json"), "seed": seed})
-        checkpoint = distillation.distill(
-            student,
-            teacher,
-            soft_labels,
-            dataset,
-            corpus,
+        job = Distil(
+            student=student,
+            teacher=teacher,
+            soft_labels=tuple(soft_labels),
+            dataset=dataset,
+            corpus=corpus,
             start=start,
             role="student",
             seed=seed,
-            work=work_folder(),
-            on_epoch=run.epoch,
         )
+        checkpoint = launching.carry_out(job, launcher, work=work_folder(), on_epoch=run.epoch)
         run.checkpoint(checkpoint)
         return checkpoint.model_copy(update={"tracking_run_id": run.run_id})
