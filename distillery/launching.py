@@ -90,7 +90,9 @@ def join() -> None:
         if agent.returncode == 0:
             joined = call.id
         else:
-            time.sleep(5 * _POLL_SECONDS)  # the head may not be up yet; it ends its call if it fails
+            time.sleep(
+                5 * _POLL_SECONDS
+            )  # the head may not be up yet; it ends its call if it fails
 
 
 def _launched(job: Job, launcher: Launcher, folder: Path, on_epoch: OnEpoch) -> Checkpoint:
@@ -119,9 +121,10 @@ def _launched(job: Job, launcher: Launcher, folder: Path, on_epoch: OnEpoch) -> 
                 break
             time.sleep(_POLL_SECONDS)
     if agent.returncode or not (folder / RESULT).exists():
+        wrong = wrong or "one of them was ended from outside"
         raise UserError(
-            f"training in {launcher.total} processes failed: "
-            f"{wrong or 'one of them was ended from outside'} (all they said is in {folder / 'log'})"
+            f"training in {launcher.total} processes failed: {wrong} (all they said is in "
+            f"{folder / 'log'})"
         )
     return Checkpoint.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
 
