@@ -193,7 +193,7 @@ def test_every_loss_of_a_task_under_mixed_precision(
     objective: type[Objective], world: World
 ) -> None:
     """bf16 on the CPU: the loss stays a number, weights stay float32, nothing is left behind."""
-    half = _TRAINING.model_copy(update={"precision": "bf16", "gradient_accumulation": 2})
+    half = _TRAINING.model_copy(update={"precision": "bf16"})
     stage: Any = objective(training=half, rows="augmented", **_SETTINGS.get(objective.__name__, {}))
     checkpoint = world.distilled(FromLayers(name="half", layers=(0, 1), task=(stage,)))
     full = world.distilled(
