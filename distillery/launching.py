@@ -96,6 +96,9 @@ def join() -> None:
 
 
 def _launched(job: Job, launcher: Launcher, folder: Path, on_epoch: OnEpoch) -> Checkpoint:
+    finished = _finished(job, folder)
+    if finished is not None:
+        return finished
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     (folder / JOB).write_text(job.model_dump_json(), encoding="utf-8")
@@ -127,6 +130,17 @@ def _launched(job: Job, launcher: Launcher, folder: Path, on_epoch: OnEpoch) -> 
             f"{folder / 'log'})"
         )
     return Checkpoint.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+
+
+def _finished(job: Job, folder: Path) -> Checkpoint | None:
+    """What an earlier launcher's processes finished as it was killed: its work folder is gone."""
+    try:
+        if (folder / JOB).read_text(encoding="utf-8") != job.model_dump_json():
+            return None
+        found = Checkpoint.model_validate_json((folder / RESULT).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    return found if storage.is_intact(found.artifact) else None
 
 
 def _passed_on(said: IO[str], on_epoch: OnEpoch) -> str:
