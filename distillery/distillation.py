@@ -8,7 +8,7 @@ from typing import Literal
 
 from transformers import set_seed
 
-from distillery import checkpoints, corpora, preparation
+from distillery import checkpoints, corpora, preparation, processes
 from distillery.lazy import Joined
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
 from distillery.objectives.base import UNLABELLED, Objective
@@ -195,8 +195,8 @@ def _kept(
     work: Path,
 ) -> Checkpoint:
     """Saved; what the trainings left behind to resume from is removed."""
-    artifact = checkpoints.save(loaded)
-    shutil.rmtree(work, ignore_errors=True)
+    artifact = processes.once(lambda: checkpoints.save(loaded))
+    processes.once(lambda: shutil.rmtree(work, ignore_errors=True))
     return Checkpoint(
         name=name,
         role=role,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from transformers import AutoModelForMaskedLM, PreTrainedModel, set_seed
 
-from distillery import checkpoints, corpora, preparation
+from distillery import checkpoints, corpora, preparation, processes
 from distillery.encoding import Collator, MaskingCollator
 from distillery.nouns import Checkpoint, Corpus
 from distillery.objectives.base import UNLABELLED, Objective, Training
@@ -56,8 +56,8 @@ def language_model(
             on_epoch=on_epoch,
         )
         loaded.model.requires_grad_(True)
-    artifact = checkpoints.save(loaded)
-    shutil.rmtree(work, ignore_errors=True)
+    artifact = processes.once(lambda: checkpoints.save(loaded))
+    processes.once(lambda: shutil.rmtree(work, ignore_errors=True))
     return Checkpoint(
         name="language-model",
         role="teacher",
@@ -114,8 +114,8 @@ def distill_generally(
         )
         if carrier is not loaded:
             checkpoints.take_over_encoder(loaded, carrier)
-    artifact = checkpoints.save(loaded)
-    shutil.rmtree(work, ignore_errors=True)
+    artifact = processes.once(lambda: checkpoints.save(loaded))
+    processes.once(lambda: shutil.rmtree(work, ignore_errors=True))
     return Checkpoint(
         name=f"{student.name}-general",
         role="student",

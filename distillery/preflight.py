@@ -1,10 +1,12 @@
 """Everything that can be checked before the first minute of training is spent."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from distillery import preparation, storage, tracking
+from distillery import launching, preparation, storage, tracking
 from distillery.errors import UserError
 from distillery.nouns import Noun
+from distillery.objectives.base import Training
 from distillery.preparation import Splits
 from distillery.recipe import AnyStudent, Recipe
 from distillery.teachers import hub
@@ -35,10 +37,11 @@ def check(recipe: Recipe) -> Plan:
     """Seconds, no training.
 
     Raises ``UserError`` for the first thing that would stop the run later: storage, tracking
-    server, data, teacher, students, gates.
+    server, launcher, data, teacher, students, gates.
     """
     root = storage.ready()
     tracking_uri = tracking.connect()
+    _check_launcher(recipe)
     splits = preparation.load(recipe.data)
     for name, source in recipe.teachers.items():
         source.check(splits.label_names)
@@ -96,6 +99,53 @@ def parameters(
         own = student.config(configs[0], is_pair=recipe.data.text_pair is not None)
         found[student.name] = _weights(own)
     return found
+
+
+def _check_launcher(recipe: Recipe) -> None:
+    """Batches can be split, machines can meet, and there is hardware for what is asked."""
+    launcher = recipe.launcher
+    if launcher.nodes > 1:
+        launching.rendezvous()
+    for where, training in _trainings(recipe):
+        parts = training.gradient_accumulation * launcher.total
+        if training.batch_size % parts:
+            nearest = max(1, round(training.batch_size / parts)) * parts
+            raise UserError(
+                f"{where}: batch_size {training.batch_size} cannot be split into {parts} equal "
+                f"parts (gradient_accumulation {training.gradient_accumulation} × "
+                f"{launcher.processes} processes × {launcher.nodes} nodes); use {nearest}, or "
+                "change one of them"
+            )
+    asked = [where for where, training in _trainings(recipe) if training.precision == "fp16"]
+    if not asked and launcher.total == 1:
+        return
+    import torch
+
+    if asked and not torch.cuda.is_available():
+        raise UserError(
+            f"{asked[0]}: precision fp16 needs a CUDA GPU, and there is none here; use auto, or "
+            "bf16, which runs on CPUs too"
+        )
+    gpus = torch.cuda.device_count()
+    if launcher.processes > 1 and 0 < gpus < launcher.processes:
+        raise UserError(
+            f"launcher.processes is {launcher.processes} and this machine has {gpus} GPUs, one a "
+            f"process; use {gpus}, or hide the GPUs with CUDA_VISIBLE_DEVICES= to train on the CPU"
+        )
+
+
+def _trainings(recipe: Recipe) -> Iterator[tuple[str, Training]]:
+    """Each, and where it stands in the recipe; a control's are its student's."""
+    for name, source in recipe.teachers.items():
+        if source.fine_tuning is not None:
+            yield name, source.fine_tuning.training
+    if recipe.general_distillation is not None:
+        yield "general_distillation.head", recipe.general_distillation.head
+    for student in recipe.students:
+        for kind, stages in (("general", student.general), ("task", student.task)):
+            for number, stage in enumerate(stages):
+                where = f"student '{student.name}', {kind} {number} ({stage.objective})"
+                yield where, stage.training
 
 
 def _check_student(recipe: Recipe, student: AnyStudent) -> None:

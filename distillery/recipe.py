@@ -160,6 +160,36 @@ class Export(Noun):
     )
 
 
+class Launcher(Noun):
+    """How many processes train a model together, each on its share of a batch."""
+
+    processes: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        title="Processes",
+        description="On each machine: one a GPU, or a few that share the cores of a CPU.",
+    )
+    nodes: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        title="Nodes",
+        description="Machines. More than one meet at DISTILLERY_RENDEZVOUS=host:port and share "
+        "the storage; on the others run `distillery join`.",
+    )
+
+    @property
+    def total(self) -> int:
+        """Processes on all machines."""
+        return self.processes * self.nodes
+
+    @property
+    def identity(self) -> object:
+        """Nothing: the student is the same, within tolerance, so no step is done again for it."""
+        return None
+
+
 class Gates(Noun):
     """The limits a model must pass to be promoted. Those left out do not limit."""
 
@@ -240,6 +270,11 @@ class Recipe(Noun):
         title="Temperature study",
         description="Also train one student with other temperatures and weights, to compare; "
         "none of those is exported.",
+    )
+    launcher: Launcher = Field(
+        default=Launcher(),
+        title="Launcher",
+        description="Who trains: this process alone, or several under torchrun.",
     )
     export: Export = Field(default=Export(), title="Export")
     benchmark: Scenario = Field(default=Scenario(), title="Benchmark")

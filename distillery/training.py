@@ -1,4 +1,9 @@
-"""The only training code: Transformers' Trainer, with our loss, length buckets, exact resume."""
+"""The only training code: Transformers' Trainer, with our loss, length buckets, exact resume.
+
+Run by several processes (``torchrun``), it gives the same student: ``parts`` shares out the rows
+of each step, and the loss is computed inside the model's forward, so that DistributedDataParallel
+sees every weight that it depends on, projections too, and none that it does not.
+"""
 
 import contextlib
 import logging
@@ -12,9 +17,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate.data_loader import prepare_data_loader
+from torch.utils.data import DataLoader, RandomSampler
 from transformers import (
     EarlyStoppingCallback,
     EvalPrediction,
+    PreTrainedModel,
     PrinterCallback,
     ProgressCallback,
     Trainer,
@@ -23,11 +31,14 @@ from transformers import (
     TrainerState,
     TrainingArguments,
 )
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
+from distillery import processes
 from distillery.encoding import TEACHERS, Collator, Row
 from distillery.nouns import Epoch
-from distillery.objectives.base import Batch, Objective
+from distillery.objectives.base import Batch, Objective, Outputs, Portion, Training
 from distillery.objectives.hard_labels import HardLabels
+from distillery.parts import Counted, OwnParts, weights
 from distillery.signals.forward import Forward
 from distillery.signals.teaching import Teaching
 from distillery.teachers.base import LoadedModel
@@ -67,15 +78,22 @@ def train(
     """
     started = time.monotonic()
     settings = objective.training
+    precision = _precision(settings)
+    on_cpu = not torch.cuda.is_available() and (processes.several() or precision == "bf16")
     arguments = TrainingArguments(
         output_dir=str(work),
         num_train_epochs=settings.epochs,
         learning_rate=settings.learning_rate,
-        per_device_train_batch_size=settings.batch_size,
+        per_device_train_batch_size=max(
+            1, settings.batch_size // (settings.gradient_accumulation * processes.count())
+        ),
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        bf16=precision == "bf16",
+        fp16=precision == "fp16",
+        use_cpu=on_cpu,
         per_device_eval_batch_size=64,
         warmup_steps=settings.warmup_share,
         weight_decay=settings.weight_decay,
-        train_sampling_strategy="random" if loaded.reads_images else "group_by_length",
         eval_strategy="epoch",
         save_strategy="epoch",
         logging_strategy="epoch",
@@ -91,6 +109,8 @@ def train(
         dataloader_pin_memory=torch.cuda.is_available(),
         disable_tqdm=not sys.stderr.isatty(),
     )
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1  # several are for several processes, not for DataParallel
     if projections is not None:
         # a part of the model while it trains: the optimizer, checkpoints and processes see it
         loaded.model.add_module(_PROJECTIONS, projections)
@@ -113,11 +133,14 @@ def train(
     trainer.remove_callback(PrinterCallback)
     if trainer.pop_callback(ProgressCallback):
         trainer.add_callback(_QuietBar)
-    resume = _last_whole_checkpoint(work)
+    resume = processes.once(lambda: _last_whole_checkpoint(work))
     if resume is not None:
         log.info("resuming from %s", resume.name)
+    if not processes.is_first():
+        torch.manual_seed(seed + processes.index())  # other rows, other dropout
     with contextlib.redirect_stdout(sys.stderr):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
+    trainer.release(loaded.model)
     loaded.model.cpu().eval()  # type: ignore[no-untyped-call]
     if projections is not None:
         delattr(loaded.model, _PROJECTIONS)
@@ -128,6 +151,14 @@ def train(
     )
 
 
+def _precision(settings: Training) -> str:
+    if settings.precision != "auto":
+        return settings.precision
+    if not torch.cuda.is_available():
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+
+
 def _goodness(epoch: Epoch) -> tuple[float, float]:
     """What the best epoch has most of; of equal ones the first."""
     accuracy = epoch.validation_accuracy
@@ -135,7 +166,7 @@ def _goodness(epoch: Epoch) -> tuple[float, float]:
 
 
 class _ObjectiveTrainer(Trainer):
-    """Trainer's documented seam: another loss. Nothing else is overridden."""
+    """Trainer's documented seams: another loss, and which rows this process gets."""
 
     def __init__(
         self,
@@ -148,16 +179,58 @@ class _ObjectiveTrainer(Trainer):
         super().__init__(**arguments)
         self._objective = objective
         self._validation = objective if objective.selects_by == "loss" else HardLabels()
+        self._collate: Collator = arguments["data_collator"]
         self._teaching = teaching
         self._projections = projections
         self._forward = Forward(arguments["model"], objective.needs)
+        self._loss: Callable[[Outputs], torch.Tensor] = _no_loss
+        self._inside = arguments["model"].register_forward_hook(self._end_in_loss)
         # our losses are means over the batch; Trainer must not divide again when it accumulates
         self.model_accepts_loss_kwargs = False
+
+    def get_train_dataloader(self) -> DataLoader[Row]:
+        """Its own part of each step's rows; rows of one length beside each other."""
+        rows: Any = self.train_dataset
+        size = self._objective.training.batch_size
+        sampler = (
+            LengthGroupedSampler(size, dataset=rows)
+            if "input_ids" in rows[0]
+            else RandomSampler(rows)
+        )
+        loader = DataLoader(
+            rows,
+            batch_sampler=OwnParts(sampler, size, self.args.gradient_accumulation_steps),
+            collate_fn=Counted(self._collate, rows),
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        # as Trainer prepares its own, but for its shares: ours are made
+        prepared: DataLoader[Row] = prepare_data_loader(
+            loader,
+            self.args.device,
+            num_processes=1,
+            process_index=0,
+            put_on_device=True,
+            use_seedable_sampler=True,
+            data_seed=self.args.data_seed,
+        )
+        return prepared
+
+    def get_batch_samples(
+        self, epoch_iterator: Any, num_batches: int, device: torch.device
+    ) -> tuple[list[dict[str, Any]], None]:
+        """All parts of one step that are this process', weighed against everyone's."""
+        batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        own = torch.stack([batch.pop("counts") for batch in batches])  # (parts, 4)
+        whole = self.accelerator.reduce(own.sum(0), "sum")
+        parts = len(batches) * processes.count()
+        for batch, counts in zip(batches, own, strict=True):
+            batch["weight"], batch["portion"] = weights(counts, whole, parts)
+        return batches, None
 
     def compute_loss(
         self,
         model: torch.nn.Module,
-        inputs: dict[str, torch.Tensor],
+        inputs: dict[str, Any],
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
@@ -169,26 +242,53 @@ class _ObjectiveTrainer(Trainer):
             if name.startswith(TEACHERS)
         }
         labels = own.pop("labels")
+        portion, weight = own.pop("portion", Portion()), own.pop("weight", 1.0)
         objective = self._objective if model.training else self._validation
-        student = self._forward(model, own)
         teacher = None
         if objective.needs:
             assert self._teaching is not None, "an objective that needs a teacher comes with one"
-            teacher = self._teaching.outputs(own, theirs)
+            with self.accelerator.autocast():
+                teacher = self._teaching.outputs(own, theirs)
             if teacher.logits.requires_grad:
                 raise RuntimeError("the teacher's logits carry gradients")
         mask = own.get("attention_mask")
-        loss = objective.loss(
-            Batch(
+
+        def loss_of(student: Outputs) -> torch.Tensor:
+            batch = Batch(
                 student=student,
                 teacher=teacher,
                 labels=labels,
                 mask=None if mask is None else mask.bool(),
                 progress=self.state.global_step / max(1, self.state.max_steps),
                 projections=self._projections,
+                portion=portion,
             )
-        )
-        return (loss, {"logits": student.logits}) if return_outputs else loss
+            weighted: torch.Tensor = weight * objective.loss(batch)
+            return weighted
+
+        self._loss = loss_of
+        loss, logits = model(**self._forward.asking(own))
+        return (loss, {"logits": logits}) if return_outputs else loss
+
+    def release(self, model: PreTrainedModel) -> None:
+        """The model as it was before: its forward is its own again, in float32."""
+        self._inside.remove()
+        self.accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+
+    def _end_in_loss(
+        self, model: torch.nn.Module, inputs: Any, found: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the model's forward returns instead, while it trains: the loss, and its logits.
+
+        The logits are cut off: weights that only they depend on get no gradient, and nobody may
+        wait for one.
+        """
+        student = self._forward.outputs(found)
+        return self._loss(student), student.logits.detach()
+
+
+def _no_loss(student: Outputs) -> torch.Tensor:
+    raise RuntimeError("the model was asked for a loss before compute_loss said which")
 
 
 class _EpochReporter(TrainerCallback):

@@ -174,6 +174,23 @@ def predict(
 
 
 @app.command()
+def join() -> None:
+    """Lend this machine to trainings over several nodes; Ctrl-C ends it.
+
+    For recipes with launcher.nodes above 1. Use the storage that the run itself uses: it says there
+    where and when to meet.
+    """
+    with _one_clear_line():
+        _quiet_libraries()
+        from distillery import launching, storage
+
+        logging.basicConfig(format="%(message)s")
+        logging.getLogger("distillery").setLevel(logging.INFO)
+        err.print(f"distillery: lending this machine to trainings on {storage.ready()}")
+        launching.join()
+
+
+@app.command()
 def ui(
     prefect_port: Annotated[int, typer.Option(min=1, max=65535)] = 4200,
     mlflow_port: Annotated[int, typer.Option(min=1, max=65535)] = 5000,

@@ -23,7 +23,7 @@ from distillery.nouns import (
     Teacher,
 )
 from distillery.provenance import code_version
-from distillery.recipe import AnyStudent, Recipe
+from distillery.recipe import AnyStudent, Launcher, Recipe
 from distillery.registration import Origin
 from distillery.verdict import judge
 from tasks.augment_dataset import augment_dataset
@@ -83,7 +83,7 @@ def compress(recipe: Recipe) -> Findings:
 
     dataset = prepare_dataset(recipe.data, recipe.name)
     teachers = [
-        fine_tune_teacher(source, dataset, name, recipe.seeds[0] + i)
+        fine_tune_teacher(source, dataset, name, recipe.seeds[0] + i, recipe.launcher)
         for i, (name, source) in enumerate(recipe.teachers.items())
     ]
     teacher = recipe.as_one(teachers)
@@ -104,11 +104,13 @@ def compress(recipe: Recipe) -> Findings:
         more = corpus if student.augments else None
         soft_labels = [*of_dataset, *(of_corpus if student.augments else [])]
         distilled = [
-            born_again(student, teacher, soft_labels, dataset, more, start, seed)
+            born_again(student, teacher, soft_labels, dataset, more, start, seed, recipe.launcher)
             for seed in recipe.seeds
         ]
         trained = [
-            train_control(student.as_control(), teacher, dataset, more, start, seed)
+            train_control(
+                student.as_control(), teacher, dataset, more, start, seed, recipe.launcher
+            )
             for seed in recipe.seeds
             if recipe.control
         ]
@@ -212,13 +214,13 @@ def distilled_generally(
     source, seed = recipe.pretrained, recipe.seeds[0]
     text = prepare_corpus(general.text, seed)
     language_model = (
-        train_language_model(source, text, general.head, seed)
+        train_language_model(source, text, general.head, seed, recipe.launcher)
         if any(stage.predicts == "tokens" for student in students for stage in student.general)
         else None
     )
     return language_model, {
         student.name: distill_general(
-            student.before_its_task(), source, language_model, text, dataset, seed
+            student.before_its_task(), source, language_model, text, dataset, seed, recipe.launcher
         )
         for student in students
     }
@@ -232,12 +234,15 @@ def born_again(
     corpus: Corpus | None,
     start: Checkpoint | None,
     seed: int,
+    launcher: Launcher,
 ) -> Checkpoint:
     """The student's last generation; of one generation, it learns from the teacher itself."""
     for _ in range(student.generations - 1):
-        teacher = distill_student(student, teacher, soft_labels, dataset, corpus, start, seed)
+        teacher = distill_student(
+            student, teacher, soft_labels, dataset, corpus, start, seed, launcher
+        )
         soft_labels = [compute_soft_labels(teacher, texts) for texts in (dataset, corpus) if texts]
-    return distill_student(student, teacher, soft_labels, dataset, corpus, start, seed)
+    return distill_student(student, teacher, soft_labels, dataset, corpus, start, seed, launcher)
 
 
 def temperatures_studied(
@@ -265,7 +270,16 @@ def temperatures_studied(
 
     runs = [
         run(
-            born_again(variant.student, teacher, soft_labels, dataset, corpus, start, seed),
+            born_again(
+                variant.student,
+                teacher,
+                soft_labels,
+                dataset,
+                corpus,
+                start,
+                seed,
+                recipe.launcher,
+            ),
             variant.share_ce,
             variant.temperature,
         )

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from distillery import digests
+from distillery import digests, launching
+from distillery.jobs import Distil
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
-from distillery.recipe import AnyStudent
+from distillery.recipe import AnyStudent, Launcher
 from tasks.step import cached_step, recorded, work_folder
 
 
@@ -17,25 +18,23 @@ def distill_student(
     corpus: Corpus | None,
     start: Checkpoint | None,
     seed: int,
+    launcher: Launcher,
 ) -> Checkpoint:
     """The student as a checkpoint."""
-    from distillery import distillation  # loads Trainer
-
     # a name stands for several trainings in a temperature study, and in generations
     which = digests.of_json([student.identity, teacher.identity])[:8]
     with recorded(f"{student.name} seed {seed} {which}") as run:
         run.params({"student": student.model_dump(mode="json"), "seed": seed})
-        checkpoint = distillation.distill(
-            student,
-            teacher,
-            soft_labels,
-            dataset,
-            corpus,
+        job = Distil(
+            student=student,
+            teacher=teacher,
+            soft_labels=tuple(soft_labels),
+            dataset=dataset,
+            corpus=corpus,
             start=start,
             role="student",
             seed=seed,
-            work=work_folder(),
-            on_epoch=run.epoch,
         )
+        checkpoint = launching.carry_out(job, launcher, work=work_folder(), on_epoch=run.epoch)
         run.checkpoint(checkpoint)
         return checkpoint.model_copy(update={"tracking_run_id": run.run_id})

@@ -115,6 +115,40 @@ def test_a_student_that_reads_less_than_its_teacher(recipe: dict[str, Any], tmp_
     assert _check(recipe, teacher={**teacher, "max_length": 40}, students=[student]).trainings == 3
 
 
+_SOFT = {"objective": "soft_targets"}
+
+
+@pytest.mark.parametrize(
+    ("training", "launcher", "line"),
+    [
+        (
+            {"batch_size": 32, "gradient_accumulation": 3},
+            {"processes": 2},
+            r"student 'a', task 0 \(soft_targets\): batch_size 32 cannot be split into 6 .*use 30",
+        ),
+        ({"precision": "fp16"}, {}, r"student 'a', task 0 \(soft_targets\): precision fp16 needs"),
+        ({}, {"nodes": 2}, r"launcher.nodes is more than 1, and DISTILLERY_RENDEZVOUS names no"),
+    ],
+)
+def test_a_launcher_or_precision_that_cannot_be(
+    recipe: dict[str, Any],
+    training: dict[str, Any],
+    launcher: dict[str, Any],
+    line: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv("DISTILLERY_RENDEZVOUS", raising=False)
+    student = {**_LAYERS, "task": [{**_SOFT, "training": training}]}
+    with pytest.raises(UserError, match=line) as told:
+        _check(recipe, students=[student], launcher=launcher)
+    assert "\n" not in str(told.value)
+
+
+def test_the_default_batch_is_split_among_two(recipe: dict[str, Any]) -> None:
+    assert _check(recipe, launcher={"processes": 2}).trainings == 3
+
+
 def test_text_to_augment_with_that_is_not_there(recipe: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"augmentation: unlabelled: .*nowhere"):
         _check(recipe, augmentation=[{"kind": "unlabelled", "source": "/nowhere/at/all"}])

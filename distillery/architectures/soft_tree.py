@@ -74,7 +74,8 @@ class SoftTree(ImageModel):
             here = ways[:, first : 2 * first + 1]  # (B, 2^level, 2)
             paths = (paths.unsqueeze(-1) + here).flatten(1)
         leaves = self.leaves.weight.T  # (L, C)
-        mixture = paths.exp() @ leaves.softmax(-1)
+        # half precision knows no such probability
+        mixture = (paths.exp() @ leaves.softmax(-1)).float()
         return SoftTreeOutput(
             logits=mixture.clamp(min=_LEAST_PROBABILITY).log(), paths=paths, leaves=leaves
         )

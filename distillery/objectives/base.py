@@ -28,7 +28,27 @@ class Training(Noun):
 
     epochs: int = Field(default=3, ge=1, le=1000, title="Epochs")
     learning_rate: float = Field(default=5e-5, gt=0, le=1, title="Learning rate")
-    batch_size: int = Field(default=32, ge=1, le=65536, title="Batch size")
+    batch_size: int = Field(
+        default=32,
+        ge=1,
+        le=65536,
+        title="Batch size",
+        description="Rows of one optimizer step, over all its parts and all processes.",
+    )
+    gradient_accumulation: int = Field(
+        default=1,
+        ge=1,
+        le=65536,
+        title="Gradient accumulation",
+        description="Parts that each process works off one by one in a step, to save memory. The "
+        "student stays the same.",
+    )
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        default="auto",
+        title="Precision",
+        description="Of the forward pass. auto: bf16 on GPUs that have it, fp16 on older ones, "
+        "fp32 on CPUs. Weights and losses are always fp32.",
+    )
     warmup_share: float = Field(
         default=0.1, ge=0, lt=1, title="Warm-up", description="Share of all steps."
     )
@@ -83,8 +103,22 @@ class Outputs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Portion:
+    """How much a mean weighs that is not over rows, where a batch is only a part of a step's rows.
+
+    Parts of a step (of several processes, or of gradient accumulation) hold equally many rows, but
+    one may hold most of the labels. A mean times its weight, averaged over the parts, is the mean
+    over the whole step. All 1 where the batch is the whole step.
+    """
+
+    labels: "Tensor | float" = 1.0
+    tokens: "Tensor | float" = 1.0
+    pairs: "Tensor | float" = 1.0  # of tokens of one row
+
+
+@dataclass(frozen=True, kw_only=True)
 class Batch:
-    """One step's outputs, and what a loss must know beside them."""
+    """A step's outputs or a part of them, and what a loss must know beside them."""
 
     student: Outputs
     teacher: Outputs | None  # never carries gradients
@@ -92,6 +126,7 @@ class Batch:
     mask: "Tensor | None" = None  # (B, S) bool, True where there is a token; None for images
     progress: float = 1.0  # share of the stage's steps that are done, for schedules
     projections: "nn.Module | None" = None  # what ``Objective.projections`` made, being trained
+    portion: Portion = Portion()
 
 
 class Objective(Noun, ABC):
@@ -126,4 +161,8 @@ class Objective(Noun, ABC):
 
     @abstractmethod
     def loss(self, batch: Batch) -> "Tensor":
-        """A scalar to minimize: a mean over the batch's rows, padded positions left out."""
+        """A scalar to minimize: a mean over the batch's rows, padded positions left out.
+
+        A term that is a mean over labels, tokens or pairs of them is weighted by the batch's
+        ``portion``.
+        """

@@ -52,9 +52,9 @@ class DeepToShallow(Objective):
             )
         *shallower, deepest = exits
         temperature = at(self.temperature, batch.progress)
-        loss = labelled_cross_entropy(deepest, batch.labels)
+        loss = batch.portion.labels * labelled_cross_entropy(deepest, batch.labels)
         for logits in shallower:
-            hard = labelled_cross_entropy(logits, batch.labels)
+            hard = batch.portion.labels * labelled_cross_entropy(logits, batch.labels)
             # holds the deepest one fixed, as it does any teacher
             soft = scaled_divergence(Outputs(logits=logits), Outputs(logits=deepest), temperature)
             loss = loss + (1 - self.share_kd) * hard + self.share_kd * soft

@@ -81,16 +81,18 @@ class DistilBertTriple(Objective):
         loss = mask.new_zeros((), dtype=student.logits.dtype)
         if self.weight_kd:
             # (N, V), N the tokens that are no padding
-            loss = loss + self.weight_kd * scaled_divergence(
+            divergence = scaled_divergence(
                 Outputs(logits=student.logits[mask]),
                 Outputs(logits=teacher.logits[mask]),
                 at(self.temperature, batch.progress),
             )
+            loss = loss + self.weight_kd * batch.portion.tokens * divergence
         if self.weight_mlm:
-            loss = loss + self.weight_mlm * labelled_cross_entropy(student.logits, batch.labels)
+            masked = labelled_cross_entropy(student.logits, batch.labels)
+            loss = loss + self.weight_mlm * batch.portion.labels * masked
         if self.weight_cosine:
             alike = cosine_similarity(
                 student.hidden_states[-1][mask], teacher.hidden_states[-1][mask].detach(), dim=-1
             )
-            loss = loss + self.weight_cosine * (1 - alike).mean()
+            loss = loss + self.weight_cosine * batch.portion.tokens * (1 - alike).mean()
         return loss

@@ -22,4 +22,4 @@ class HardLabels(Objective):
         total = cross_entropy(
             batch.student.logits, batch.labels, ignore_index=UNLABELLED, reduction="sum"
         )
-        return total / (batch.labels != UNLABELLED).sum().clamp(min=1)
+        return batch.portion.labels * total / (batch.labels != UNLABELLED).sum().clamp(min=1)

@@ -33,5 +33,5 @@ class HardTree(Objective):
         known = batch.labels != UNLABELLED
         targets = one_hot(batch.labels.clamp(min=0), leaves.shape[-1]).to(leaves)
         expected = expected_cross_entropy(paths, leaves, targets) * known
-        mean = expected.sum() / known.sum().clamp(min=1)
+        mean = batch.portion.labels * expected.sum() / known.sum().clamp(min=1)
         return mean + self.weight_balance * balance_penalty(paths)

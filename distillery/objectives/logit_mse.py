@@ -54,7 +54,6 @@ class LogitMse(Objective):
             distance = batch.student.logits - batch.teacher.logits.detach()
         loss = self.weight_kd * distance.square().mean()
         if self.weight_ce:
-            loss = loss + self.weight_ce * labelled_cross_entropy(
-                batch.student.logits, batch.labels
-            )
+            hard = labelled_cross_entropy(batch.student.logits, batch.labels)
+            loss = loss + self.weight_ce * batch.portion.labels * hard
         return loss

@@ -27,4 +27,4 @@ class MaskedLanguageModel(Objective):
             ignore_index=UNLABELLED,
             reduction="sum",
         )
-        return total / (batch.labels != UNLABELLED).sum().clamp(min=1)
+        return batch.portion.labels * total / (batch.labels != UNLABELLED).sum().clamp(min=1)

@@ -40,7 +40,7 @@ class MutualLearning(Objective):
         temperature = at(self.temperature, batch.progress)
         loss = batch.student.logits.new_zeros(())
         for k, own in enumerate(peers):
-            loss = loss + labelled_cross_entropy(own.logits, batch.labels)
+            loss = loss + batch.portion.labels * labelled_cross_entropy(own.logits, batch.labels)
             for j, other in enumerate(peers):
                 if j != k:
                     # holds the other one fixed, as it does any teacher

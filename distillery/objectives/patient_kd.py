@@ -88,5 +88,6 @@ class PatientKd(Objective):
             temperature = at(self.temperature, batch.progress)
             loss = loss + self.weight_kd * scaled_divergence(student, teacher, temperature)
         if self.weight_ce:
-            loss = loss + self.weight_ce * labelled_cross_entropy(student.logits, batch.labels)
+            hard = labelled_cross_entropy(student.logits, batch.labels)
+            loss = loss + self.weight_ce * batch.portion.labels * hard
         return loss

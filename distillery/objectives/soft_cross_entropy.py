@@ -51,7 +51,6 @@ class SoftCrossEntropy(Objective):
         entropy = -(soft_teacher * soft_student).sum(-1).mean()
         loss = self.weight_kd * temperature**2 * entropy
         if self.weight_ce:
-            loss = loss + self.weight_ce * labelled_cross_entropy(
-                batch.student.logits, batch.labels
-            )
+            hard = labelled_cross_entropy(batch.student.logits, batch.labels)
+            loss = loss + self.weight_ce * batch.portion.labels * hard
         return loss

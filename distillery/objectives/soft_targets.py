@@ -44,7 +44,6 @@ class SoftTargets(Objective):
         temperature = at(self.temperature, batch.progress)
         loss = self.weight_kd * scaled_divergence(batch.student, batch.teacher, temperature)
         if self.weight_ce:
-            loss = loss + self.weight_ce * labelled_cross_entropy(
-                batch.student.logits, batch.labels
-            )
+            hard = labelled_cross_entropy(batch.student.logits, batch.labels)
+            loss = loss + self.weight_ce * batch.portion.labels * hard
         return loss

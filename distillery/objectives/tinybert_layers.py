@@ -112,7 +112,7 @@ class TinyBertLayers(Objective):
         pairs = (tokens[:, :, None] & tokens[:, None, :])[:, None]  # (B, 1, S, S)
         loss = tokens.new_zeros((), dtype=student.hidden_states[0].dtype)
         if self.weight_embeddings:
-            loss = loss + self.weight_embeddings * _masked_mse(
+            loss = loss + self.weight_embeddings * batch.portion.tokens * _masked_mse(
                 _projected(batch, "embeddings", student.hidden_states[0]),
                 teacher.hidden_states[0].detach(),
                 tokens[:, :, None],
@@ -120,13 +120,13 @@ class TinyBertLayers(Objective):
         chosen = self.layer_map(len(student.hidden_states) - 1, len(teacher.hidden_states) - 1)
         for own, its in enumerate(chosen, start=1):
             if self.weight_hidden:
-                loss = loss + self.weight_hidden * _masked_mse(
+                loss = loss + self.weight_hidden * batch.portion.tokens * _masked_mse(
                     _projected(batch, "hidden", student.hidden_states[own]),
                     teacher.hidden_states[its].detach(),
                     tokens[:, :, None],
                 )
             if self.weight_attention:
-                loss = loss + self.weight_attention * _masked_mse(
+                loss = loss + self.weight_attention * batch.portion.pairs * _masked_mse(
                     _scores(student, own), _scores(teacher, its).detach(), pairs
                 )
         return loss

@@ -17,6 +17,7 @@ from torch.nn.functional import cross_entropy
 import distillery.objectives
 from distillery.nouns import Architecture
 from distillery.objectives.base import UNLABELLED, Batch, Objective, Outputs
+from distillery.parts import counts, weights
 
 _B, _S, _C, _A, _D = 6, 4, 5, 4, 6
 _H = _A * _D
@@ -255,6 +256,29 @@ def test_a_student_beside_another_rows_teacher_is_told(objective: Objective) -> 
     batch = _batch(objective)
     shifted = _with_teacher(batch, lambda one: one.roll(1, 0))
     assert abs(objective.loss(shifted) - objective.loss(batch)) > 1e-6
+
+
+@every
+def test_the_parts_of_a_step_add_up_to_the_step(objective: Objective) -> None:
+    """Whatever the parts: one holds all the labels, another other lengths, or no row at all."""
+    if "weight_balance" in type(objective).model_fields:  # how a part's own rows are balanced
+        objective = objective.model_copy(update={"weight_balance": 0.0})
+    batch = _batch(objective)
+    assert batch.mask is not None
+    labels = batch.labels.clone()
+    labels[:3] = UNLABELLED
+    batch = replace(batch, labels=labels)
+    parts = [_rows(batch, torch.tensor(chosen)) for chosen in ([0, 1], [2, 3, 4], [5])]
+    counted = [counts(part.labels, part.mask) for part in parts]
+    parts.append(parts[0])
+    counted.append(torch.zeros_like(counted[0]))  # a stand-in
+    whole = counts(batch.labels, batch.mask)
+    losses = []
+    for part, own in zip(parts, counted, strict=True):
+        weight, portion = weights(own, whole, len(parts))
+        losses.append(weight * objective.loss(replace(part, portion=portion)))
+    found = torch.stack(losses).mean()
+    torch.testing.assert_close(found, objective.loss(batch), rtol=1e-6, atol=1e-6)
 
 
 # padding

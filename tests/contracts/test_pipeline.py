@@ -1,14 +1,24 @@
 """Every loss and every student, really: two steps of training, ONNX, int8, predictions."""
 
+import math
 import types
 import typing
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from export import tiny
 
-from distillery import corpora, distillation, evaluation, general, preparation, storage
+from distillery import (
+    checkpoints,
+    corpora,
+    distillation,
+    evaluation,
+    general,
+    preparation,
+    storage,
+)
 from distillery.export import candidates
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels
 from distillery.objectives.base import Objective, Training
@@ -17,8 +27,10 @@ from distillery.objectives.soft_targets import SoftTargets
 from distillery.recipe import AnyStudent, Data, Export
 from distillery.signals import soft_labels as cache
 from distillery.students.base import GeneralObjective, Student, TaskObjective, Trimming
+from distillery.students.early_exits import EarlyExits
 from distillery.students.from_layers import FromLayers
 from distillery.students.narrow import Narrow
+from distillery.students.peers import Peers
 from distillery.teachers.pretrained import Pretrained
 
 _TRAINING = Training(epochs=1, batch_size=8, learning_rate=1e-3)
@@ -182,6 +194,41 @@ def test_every_loss_of_general_distillation(objective: type[Objective], world: W
     assert checkpoint.parent_digest == start.digest
     assert checkpoint.digest != world.distilled(student).digest, "what it learned goes on with it"
     world.runs_everywhere(checkpoint)
+
+
+@pytest.mark.parametrize("objective", _members(TaskObjective), ids=lambda one: one.__name__)
+def test_every_loss_of_a_task_under_mixed_precision(
+    objective: type[Objective], world: World
+) -> None:
+    """bf16 on the CPU: the loss stays a number, weights stay float32, nothing is left behind."""
+    half = _TRAINING.model_copy(update={"precision": "bf16"})
+    stage: Any = objective(training=half, rows="augmented", **_SETTINGS.get(objective.__name__, {}))
+    checkpoint = world.distilled(FromLayers(name="half", layers=(0, 1), task=(stage,)))
+    full = world.distilled(
+        FromLayers(
+            name="full",
+            layers=(0, 1),
+            task=(stage.model_copy(update={"training": _TRAINING}),),
+        )
+    )
+    (own,), (other,) = checkpoint.history, full.history
+    assert own.train_loss == pytest.approx(other.train_loss, rel=0.05)
+    assert own.validation_loss == pytest.approx(other.validation_loss, rel=0.05)
+    assert own.train_loss != other.train_loss, "it was fp32"
+    weights = checkpoints.load(checkpoint).model.state_dict().values()
+    assert all(weight.isfinite().all() for weight in weights)
+    assert {weight.dtype for weight in weights if weight.is_floating_point()} == {torch.float32}
+
+
+@pytest.mark.parametrize("kind", [EarlyExits, Peers], ids=lambda one: one.__name__)
+def test_students_of_several_outputs_under_mixed_precision(
+    kind: type[Student], world: World
+) -> None:
+    half = Training(epochs=1, batch_size=8, precision="bf16")
+    made = kind(name="half", **_SETTINGS[kind.__name__])
+    stages = tuple(stage.model_copy(update={"training": half}) for stage in made.task)
+    checkpoint = world.distilled(made.model_copy(update={"task": stages}))
+    assert all(math.isfinite(epoch.train_loss) for epoch in checkpoint.history)
 
 
 def test_epochs_are_counted_through_all_stages(world: World) -> None:

@@ -4,6 +4,8 @@ import pytest
 
 from distillery import recipe_files
 from distillery.nouns import Artifact, Checkpoint
+from distillery.objectives.base import Training
+from distillery.recipe import Launcher
 from tasks.step import step_key
 
 
@@ -50,6 +52,14 @@ def test_the_students_training_is_part_of_both_keys() -> None:
     assert step_key("control", {"student": short.as_control()}) != step_key(
         "control", {"student": long.as_control()}
     )
+
+
+def test_who_trains_is_no_part_of_the_key_and_how_is() -> None:
+    alone, together = Launcher(), Launcher(processes=2, nodes=3)
+    assert step_key("distill", {"launcher": alone}) == step_key("distill", {"launcher": together})
+    for change in ({"gradient_accumulation": 2}, {"precision": "bf16"}):
+        changed = Training.model_validate(change)
+        assert step_key("head", {"training": Training()}) != step_key("head", {"training": changed})
 
 
 def test_what_has_no_identity_is_refused_and_not_silently_hashed() -> None:
