@@ -107,7 +107,7 @@ def compress(recipe: Recipe) -> Findings:
         ]
         students += distilled
         controls += trained
-        best = max(distilled, key=best_validation_accuracy)
+        best = max(distilled, key=best_validation)
         references.append(package_pytorch(best, dataset))
         checkpoints += [best, *(one for one in trained if one.seed == best.seed)]
         if trained:
@@ -212,6 +212,7 @@ def distilled_generally(
     }
 
 
-def best_validation_accuracy(checkpoint: Checkpoint) -> float:
-    """What seeds are chosen by; the test split stays unseen."""
-    return max((epoch.validation_accuracy or 0.0 for epoch in checkpoint.history), default=0.0)
+def best_validation(checkpoint: Checkpoint) -> float:
+    """What seeds are chosen by, accuracy or Spearman's ρ; the test split stays unseen."""
+    told = (epoch.validation_merit for epoch in checkpoint.history)
+    return max((merit for merit in told if merit is not None), default=0.0)

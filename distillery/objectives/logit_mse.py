@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from distillery.nouns import LabelKind
 from distillery.objectives.base import Batch, Objective, Signal
-from distillery.objectives.logits import labelled_cross_entropy
+from distillery.objectives.logits import labelled_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,10 +16,12 @@ class LogitMse(Objective):
     """weight_ce · CE(s, y) + weight_kd · mean over rows and classes of (s - t)².
 
     Both papers sum over classes; the mean keeps the learning rate independent of their number.
-    Tang et al. found a CE weight of 0 best.
+    Tang et al. found a CE weight of 0 best. A score is its model's only logit: there it is the
+    squared distance of scores, and CE(s, y) becomes (s - y)².
     """
 
     needs: ClassVar[frozenset[Signal]] = frozenset({"logits"})
+    learns: ClassVar[frozenset[LabelKind]] = frozenset({"class", "score"})
 
     objective: Literal["logit_mse"] = "logit_mse"
     weight_kd: float = Field(
@@ -41,7 +44,5 @@ class LogitMse(Objective):
         distance = batch.student.logits - batch.teacher.logits.detach()  # (B, C)
         loss = self.weight_kd * distance.square().mean()
         if self.weight_ce:
-            loss = loss + self.weight_ce * labelled_cross_entropy(
-                batch.student.logits, batch.labels
-            )
+            loss = loss + self.weight_ce * labelled_loss(batch.student.logits, batch.labels)
         return loss
