@@ -118,16 +118,16 @@ def gain(student_name: str, students: Sequence[Quality], controls: Sequence[Qual
 def _resampled_gains(student: Quality, control: Quality) -> list[float]:
     """The gain over test rows drawn with replacement, both models over the same ones."""
     generator = np.random.default_rng(0)
-    labels = np.array(student.labels)
+    labels, control_labels = np.array(student.labels), np.array(control.labels)
     predictions, of_control = np.array(student.predictions), np.array(control.predictions)
     if student.label_kind == "class":
-        per_row = (predictions == labels).astype(float) - (of_control == labels)
+        per_row = (predictions == labels).astype(float) - (of_control == control_labels)
         return [float(generator.choice(per_row, len(per_row)).mean()) for _ in range(_RESAMPLES)]
     gains: list[float] = []
     for _ in range(_RESAMPLES // _RESAMPLES_AT_ONCE):
         rows = generator.integers(len(labels), size=(_RESAMPLES_AT_ONCE, len(labels)))
         difference = spearmans(predictions[rows], labels[rows]) - spearmans(
-            of_control[rows], labels[rows]
+            of_control[rows], control_labels[rows]
         )
         gains += difference.tolist()
     return gains

@@ -456,7 +456,7 @@ def _passes(case: Case) -> bool:
     return (
         case.candidate.role != "control"
         and case.candidate.parity_failure is None
-        and case.quality.accuracy >= 0.5
+        and case.quality.merit >= 0.5
         and case.candidate.size_bytes <= 500
         and max(case.measurement.latencies_ms) <= 5.0
     )

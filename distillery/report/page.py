@@ -107,13 +107,11 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
     )
     environment.filters |= {
         "percent": tables.percent,
-        "points": tables.points,
         "milliseconds": tables.milliseconds,
         "size": tables.size,
         "count": tables.count,
         "times": tables.times,
         "decimal": tables.decimal,
-        "signed": tables.signed,
     }
     rows = tables.result_rows(findings)
     subject = tables.subject(findings)
@@ -227,18 +225,16 @@ def _headlines(
         return []
     found = []
     if row.kept is not None:
-        right = (
-            f"{tables.percent(row.accuracy)} of {findings.dataset.test.rows:,} test rows are right"
-        )
-        ranked = (
-            f"ρ = {tables.decimal(row.spearman)}, Pearson's r = {tables.decimal(row.pearson)} over "
-            f"{findings.dataset.test.rows:,} test rows"
-        )
+        of_test = f"{findings.dataset.test.rows:,} test rows"
+        note = f"{tables.percent(row.accuracy)} of {of_test} are right"
+        if row.label_kind == "score":
+            r = tables.decimal(row.pearson)
+            note = f"ρ = {tables.decimal(row.spearman)}, Pearson's r = {r} over {of_test}"
         found.append(
             Headline(
                 number=tables.percent(row.kept),
                 label=f"of the teacher's {_measure(findings).name} kept",
-                note=right if row.label_kind == "class" else ranked,
+                note=note,
             )
         )
     if row.speedup is not None:
@@ -271,9 +267,8 @@ def _headlines(
 
 
 def _headline_of_gain(gain: Gain, measure: tables.Measure) -> Headline:
-    interval = (
-        f"{measure.difference(gain.interval_low)} to {measure.difference(gain.interval_high)}"
-    )
+    low, high = (measure.difference(end) for end in (gain.interval_low, gain.interval_high))
+    interval = f"{low} to {high}"
     if gain.interval_low > 0:
         note = f"95% interval {interval}"
     elif gain.interval_high < 0:
