@@ -183,8 +183,8 @@ def test_both_kinds_survive_json() -> None:
 def test_the_gain_of_scores_resamples_the_correlation_itself() -> None:
     generator = np.random.default_rng(3)
     labels = generator.normal(size=300)
-    student = _of_scores(labels + generator.normal(size=300) * 0.5, labels)
-    control = _of_scores(labels + generator.normal(size=300), labels)
+    student = _of_scores((labels + 0.5 * generator.normal(size=300)).tolist(), labels.tolist())
+    control = _of_scores((labels + generator.normal(size=300)).tolist(), labels.tolist())
     found = evaluation.gain("s", [student], [control])
     assert (found.student_spearmans, found.control_spearmans) == (
         (student.spearman,),

@@ -524,7 +524,11 @@ def test_of_scores_spearman_is_judged_and_named() -> None:
     better = _graded(_case("better fp32", size_bytes=900), 0.78)
     smaller = _graded(_case("smaller fp32", size_bytes=400), 0.72)
     worse = _graded(_case("worse fp32"), 0.4)
-    gates = {"accuracy_kept_min": 0.85, "accuracy_min": 0.5, "prefer": "accuracy"}
+    gates: dict[str, Any] = {
+        "accuracy_kept_min": 0.85,
+        "accuracy_min": 0.5,
+        "prefer": "accuracy",
+    }
     verdict = _judge(better, smaller, worse, teacher=teacher, **gates)
     assert verdict.winner_name == "better fp32"
     assert verdict.summary == (
