@@ -79,7 +79,7 @@ def measure(data: str, model: str, rows: int, rounds: int) -> dict[str, list[flo
     teacher.model.eval()  # type: ignore[no-untyped-call]
     picked = np.random.default_rng(0).permutation(len(texts))[: rows + 64]
     part = [texts[i] for i in picked]
-    labels = [splits.label_names.index(splits.train.labels[i]) for i in picked]
+    labels = [splits.label_names.index(splits.train.names[i]) for i in picked]
     logits = live_logits(teacher, part, 64)
     training = Training(epochs=1, learning_rate=1e-4, batch_size=_BATCH)
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from transformers import set_seed
 
-from distillery import checkpoints, corpora, preparation, processes
+from distillery import checkpoints, corpora, preparation, processes, scores
 from distillery.lazy import Joined
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
 from distillery.objectives.base import UNLABELLED, Objective
@@ -53,6 +53,8 @@ def fine_tune(
         parent_digest=None,
         seed=seed,
         work=work,
+        # one that is taken as it is answers in its own unit already
+        score_range=dataset.score_range if trained else None,
     )
 
 
@@ -92,7 +94,7 @@ def distill(
     texts, _ = preparation.read(dataset, "train")
     more = corpora.read(corpus) if corpus else ()
     loaded = student.build(
-        checkpoints.load(first),
+        _to_copy(first, dataset),
         texts=preparation.singles(Joined(texts, more)),
         is_pair=dataset.is_pair,
     )
@@ -124,7 +126,14 @@ def distill(
         parent_digest=(start or first).digest,
         seed=seed,
         work=work,
+        score_range=dataset.score_range,
     )
+
+
+def _to_copy(teacher: Checkpoint, dataset: Dataset) -> LoadedModel:
+    """A student may copy its head, which then answers in the unit that is learned in."""
+    loaded = checkpoints.load(teacher)
+    return scores.learn_within(loaded, dataset.score_range) if dataset.score_range else loaded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,11 +144,15 @@ class _Labelled(Curriculum):
     max_length: int
 
     def training(self, stage: Objective) -> Split:
-        texts, labels = preparation.read(self.dataset, "train")
-        return Split(texts=texts, labels=labels)
+        return self._split("train")
 
     def validation(self) -> Split:
-        texts, labels = preparation.read(self.dataset, "validation")
+        return self._split("validation")
+
+    def _split(self, name: str) -> Split:
+        texts, labels = preparation.read(self.dataset, name)
+        if self.dataset.score_range is not None:
+            labels = scores.to_learn(labels, self.dataset.score_range)
         return Split(texts=texts, labels=labels)
 
     def lesson(self, stage: Objective, texts: Sequence[Example]) -> Lesson:
@@ -167,9 +180,11 @@ class _Taught(_Labelled):
 
     def lesson(self, stage: Objective, texts: Sequence[Example]) -> Lesson:
         if stage.needs == {"logits"}:
+            logits = cache.of_all(self.soft_labels, self.teacher, texts)
+            within = self.dataset.score_range
             return Lesson(
                 teaching=CachedTeaching(self.teacher.weights, self.teacher.mean),
-                logits=cache.of_all(self.soft_labels, self.teacher, texts),
+                logits=logits if within is None else scores.LogitsToLearn(logits, within),
             )
         teacher = checkpoints.load(self.teacher.members[0])
         theirs = architecture_of(teacher.model.config)
@@ -193,8 +208,11 @@ def _kept(
     parent_digest: str | None,
     seed: int,
     work: Path,
+    score_range: scores.Range | None,
 ) -> Checkpoint:
     """Saved; what the trainings left behind to resume from is removed."""
+    if score_range is not None:
+        scores.answer_within(loaded, score_range)
     artifact = processes.once(lambda: checkpoints.save(loaded))
     processes.once(lambda: shutil.rmtree(work, ignore_errors=True))
     return Checkpoint(

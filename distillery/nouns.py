@@ -6,9 +6,12 @@ round trip through JSON, since Prefect stores them so.
 
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from distillery import digests
+
+LabelKind = Literal["class", "score"]
+"""What a label is: one of several names, or a number."""
 
 
 class Noun(BaseModel):
@@ -38,7 +41,9 @@ class Split(Noun):
     """One split of a data set, described."""
 
     rows: int
-    label_counts: tuple[int, ...] = Field(description="Rows of each label, in label order.")
+    label_counts: tuple[int, ...] = Field(
+        description="Rows of each label, in label order. Empty for scores."
+    )
     length_histogram: tuple[int, ...] = Field(
         description="Rows by whitespace words: 1-4, 5-8, 9-16, 17-32, 33-64, 65-128, more. Empty "
         "for images."
@@ -49,7 +54,8 @@ class Dataset(Noun):
     """Rows prepared for training: Parquet files ``train``, ``validation``, ``test``.
 
     Columns: ``text``, ``text_pair`` (where the rows are pairs) or ``image`` (uint8 pixels, their
-    shape in the file's metadata), and ``label`` (an index into ``label_names``).
+    shape in the file's metadata), and ``label`` (an index into ``label_names``; of scores, which
+    have a single name, the score itself).
     """
 
     name: str
@@ -59,6 +65,9 @@ class Dataset(Noun):
     is_pair: bool
     image_shape: tuple[int, int, int] | None = Field(
         default=None, description="Height, width and channels; None for text."
+    )
+    score_range: tuple[float, float] | None = Field(
+        default=None, description="Least and greatest training score; None for classes."
     )
     train: Split
     validation: Split
@@ -78,6 +87,11 @@ class Dataset(Noun):
     def kind(self) -> Literal["text", "image"]:
         """What its rows are."""
         return "text" if self.image_shape is None else "image"
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What its labels are."""
+        return "class" if self.score_range is None else "score"
 
     @property
     def identity(self) -> object:
@@ -101,8 +115,15 @@ class Epoch(Noun):
     train_loss: float
     validation_loss: float
     validation_accuracy: float | None = Field(
-        description="None where the loss leaves the classification head untrained."
+        description="None for scores, and where the loss leaves the head untrained."
     )
+    validation_spearman: float | None = Field(default=None, description="Of scores alone.")
+
+    @property
+    def validation_merit(self) -> float | None:
+        """What the best epoch has most of; None where the loss leaves the head untrained."""
+        accuracy = self.validation_accuracy
+        return self.validation_spearman if accuracy is None else accuracy
 
 
 Role = Literal["teacher", "student", "control", "champion"]
@@ -219,10 +240,13 @@ class Parity(Noun):
 
     against: str = Field(description="Name of the reference.")
     rows: int
-    max_abs_logit_difference: float
+    max_abs_logit_difference: float = Field(description="A score is its model's only logit.")
     mean_abs_logit_difference: float
-    mean_kl: float
-    label_flip_rate: float
+    mean_kl: float | None = Field(description="None for scores, as is the next.")
+    label_flip_rate: float | None
+    rank_disagreement: float | None = Field(
+        default=None, description="Of scores alone: 1 − Spearman's ρ with the reference."
+    )
     shapes: tuple[tuple[int, int], ...] = Field(
         description="(batch, tokens), or (batch, pixels), compared."
     )
@@ -270,23 +294,63 @@ class Quality(Noun):
     candidate_name: str
     candidate_digest: str
     dataset_digest: str
-    accuracy: float
-    macro_f1: float
+    accuracy: float | None = Field(default=None, description="Of classes, as is macro F1.")
+    macro_f1: float | None = None
+    spearman: float | None = Field(
+        default=None, description="Of scores: ρ of predictions and labels, and below Pearson's r."
+    )
+    pearson: float | None = None
     rows: int
-    predictions: tuple[int, ...] = Field(description="Predicted label index of each test row.")
-    labels: tuple[int, ...]
+    predictions: tuple[int, ...] | tuple[float, ...] = Field(
+        description="Predicted label index of each test row, or its score."
+    )
+    labels: tuple[int, ...] | tuple[float, ...]
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> "Quality":
+        of_classes = (self.accuracy is not None, self.macro_f1 is not None)
+        of_scores = (self.spearman is not None, self.pearson is not None)
+        if {of_classes, of_scores} != {(True, True), (False, False)}:
+            raise ValueError("a quality has accuracy and macro F1, or Spearman's ρ and Pearson's r")
+        return self
+
+    @property
+    def label_kind(self) -> LabelKind:
+        """What was predicted."""
+        return "score" if self.accuracy is None else "class"
+
+    @property
+    def merit(self) -> float:
+        """What candidates are compared by: accuracy, or Spearman's ρ of scores."""
+        merit = self.spearman if self.accuracy is None else self.accuracy
+        assert merit is not None, "validated"
+        return merit
 
 
 class Gain(Noun):
     """What distillation brought over the control: the same student, hard labels only."""
 
     student_name: str
-    student_accuracies: tuple[float, ...] = Field(description="One a seed.")
-    control_accuracies: tuple[float, ...]
+    student_accuracies: tuple[float, ...] = Field(
+        default=(), description="One a seed; empty for scores, whose ρ stand below."
+    )
+    control_accuracies: tuple[float, ...] = ()
+    student_spearmans: tuple[float, ...] = ()
+    control_spearmans: tuple[float, ...] = ()
     mean_gain: float
     interval_low: float
     interval_high: float
     method: Literal["paired bootstrap over test rows", "paired t over seeds"]
+
+    @property
+    def student_merits(self) -> tuple[float, ...]:
+        """Accuracies, or Spearman's ρ of scores; one a seed."""
+        return self.student_accuracies or self.student_spearmans
+
+    @property
+    def control_merits(self) -> tuple[float, ...]:
+        """The control's."""
+        return self.control_accuracies or self.control_spearmans
 
 
 class StudyRun(Noun):

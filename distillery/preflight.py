@@ -29,6 +29,7 @@ class Plan(Noun):
     rows: dict[str, int]
     labels: int
     image_shape: tuple[int, int, int] | None
+    score_range: tuple[float, float] | None
     leaked_rows_removed: int
     trainings: int
 
@@ -70,6 +71,7 @@ def check(recipe: Recipe) -> Plan:
         rows=_rows(splits),
         labels=len(splits.label_names),
         image_shape=splits.image_shape,
+        score_range=splits.score_range,
         leaked_rows_removed=splits.leaked_rows_removed,
         trainings=sum(one.fine_tuning is not None for one in recipe.teachers.values())
         + sum(

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ Text = str | tuple[str, str]
 Example = Text | Image
 
 _FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
+_OF_SCORES = ("score",)  # the single label name of a data set of scores
 _LENGTH_BOUNDS = (4, 8, 16, 32, 64, 128)
 _BATCH_ROWS = 1000  # read at once
 _SHAPE = b"image_shape"  # key of a Parquet file's metadata: [H, W, C]
@@ -37,10 +39,10 @@ _SHAPE = b"image_shape"  # key of a Parquet file's metadata: [H, W, C]
 
 @dataclass(frozen=True, kw_only=True)
 class Rows:
-    """One split's rows. ``labels`` are names until the label set is known."""
+    """One split's rows. ``labels`` are names until the label set is known, or scores."""
 
     texts: Sequence[Example]
-    labels: Sequence[str]
+    labels: Sequence[str | float]
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -48,6 +50,16 @@ class Rows:
     def take(self, keep: Sequence[int]) -> "Rows":
         """The rows at these positions, in this order."""
         return Rows(texts=[self.texts[i] for i in keep], labels=[self.labels[i] for i in keep])
+
+    @property
+    def names(self) -> list[str]:
+        """The labels of classes."""
+        return [label for label in self.labels if isinstance(label, str)]
+
+    @property
+    def scores(self) -> list[float]:
+        """The labels that are numbers."""
+        return [label for label in self.labels if not isinstance(label, str)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +74,7 @@ class Splits:
     validation_made_from_train: bool
     test_made_from_train: bool
     image_shape: Shape | None = None
+    score_range: tuple[float, float] | None = None
 
 
 def load(data: Data) -> Splits:
@@ -69,7 +82,8 @@ def load(data: Data) -> Splits:
 
     Raises ``UserError`` with one line for a source that cannot be reached or read, a missing
     column or split, a column of another kind, images of several sizes, an empty split, a label
-    only in validation or test, and a label with a single row.
+    only in validation or test, a label with a single row, a score that is no finite number, and a
+    split of equal scores.
     """
     source = load_source(data)
     if data.train_split not in source:
@@ -78,7 +92,7 @@ def load(data: Data) -> Splits:
             f"it has {', '.join(sorted(source))}; set data.train_split"
         )
     train = _rows(source[data.train_split], data, data.train_split)
-    _refuse_single_rows(train, train.labels, data)
+    _refuse_single_rows(train, train.names, data)
     label_order = _declared_names(source[data.train_split], data.label)
 
     test_made = data.test_split not in source
@@ -95,9 +109,9 @@ def load(data: Data) -> Splits:
     image_shape = _common_shape(
         {data.train_split: train, data.validation_split: validation, data.test_split: test}
     )
-    known = set(train.labels)
+    known = set(train.names)
     for name, rows in ((data.validation_split, validation), (data.test_split, test)):
-        unknown = sorted(set(rows.labels) - known)
+        unknown = sorted(set(rows.names) - known)
         if unknown:
             raise UserError(
                 f"data: label '{unknown[0]}' stands in split '{name}' but not in "
@@ -113,7 +127,13 @@ def load(data: Data) -> Splits:
         )
     _refuse_single_rows(kept, known, data)
     names = tuple(name for name in label_order if name in known) or tuple(sorted(known))
-    if len(names) < 2:
+    score_range = None
+    if data.label_kind == "score":
+        names = _OF_SCORES
+        score_range = _score_range(kept, data, data.train_split)
+        _score_range(validation, data, data.validation_split)
+        _score_range(test, data, data.test_split)
+    elif len(names) < 2:
         raise UserError(
             f"data: column '{data.label}' holds the single label '{names[0]}'; a classifier "
             "needs two: set data.label to another column"
@@ -124,6 +144,7 @@ def load(data: Data) -> Splits:
         test=test,
         label_names=names,
         image_shape=image_shape,
+        score_range=score_range,
         leaked_rows_removed=removed,
         validation_made_from_train=validation_made,
         test_made_from_train=test_made,
@@ -151,6 +172,7 @@ def store(splits: Splits, data: Data, name: str) -> Dataset:
         label_names=splits.label_names,
         is_pair=data.text_pair is not None,
         image_shape=splits.image_shape,
+        score_range=splits.score_range,
         train=_described(splits.train, splits.label_names),
         validation=_described(splits.validation, splits.label_names),
         test=_described(splits.test, splits.label_names),
@@ -160,12 +182,12 @@ def store(splits: Splits, data: Data, name: str) -> Dataset:
     )
 
 
-def read(dataset: Dataset, split: str) -> tuple[list[Example], list[int]]:
-    """The examples and label indices of one stored split."""
+def read(dataset: Dataset, split: str) -> tuple[list[Example], list[float]]:
+    """The examples of one stored split, and their label indices (integers) or scores."""
     import pyarrow.parquet
 
     table = pyarrow.parquet.read_table(storage.fetch(dataset.artifact) / f"{split}.parquet")
-    labels: list[int] = table["label"].to_pylist()
+    labels: list[float] = table["label"].to_pylist()
     if "image" in table.column_names:
         return list(_images(table)), labels
     return list(_texts(table, is_pair=dataset.is_pair)), labels
@@ -434,7 +456,11 @@ def _common_shape(splits: Mapping[str, Rows]) -> Shape | None:
     return first
 
 
-def _label_column(split: "datasets.Dataset", data: Data, name: str) -> list[str]:
+def _label_column(
+    split: "datasets.Dataset", data: Data, name: str
+) -> Sequence[str] | Sequence[float]:
+    if data.label_kind == "score":
+        return _score_column(split, data, name)
     declared = _declared_names(split, data.label)
     labels = []
     for row, value in enumerate(split[data.label][:]):
@@ -453,6 +479,43 @@ def _label_column(split: "datasets.Dataset", data: Data, name: str) -> list[str]
     return labels
 
 
+def _score_column(split: "datasets.Dataset", data: Data, name: str) -> list[float]:
+    scores = []
+    for row, value in enumerate(split[data.label][:]):
+        score = _number(value)
+        if not math.isfinite(score):
+            what = "missing" if value is None or value == "" else f"{value!r}"[:60]
+            raise UserError(
+                f"data: label column '{data.label}' of split '{name}', row {row}, is {what}; a "
+                "score is a finite number: mend or drop the row, or set data.label_kind=class"
+            )
+        scores.append(score)
+    return scores
+
+
+def _number(value: object) -> float:
+    """NaN for what is none. A column with one bad cell comes out of a CSV file as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return math.nan
+    try:
+        return float(value)
+    except (ValueError, OverflowError):
+        return math.nan
+
+
+def _score_range(rows: Rows, data: Data, name: str) -> tuple[float, float]:
+    """Raises ``UserError`` where all are equal: nothing could be ranked."""
+    least, most = min(rows.scores), max(rows.scores)
+    if least == most:
+        # GLUE publishes its test splits with -1 for every score
+        raise UserError(
+            f"data: all scores in column '{data.label}' of split '{name}' are {least:g}; nothing "
+            "can be ranked: choose a labelled split, such as data.test_split=validation, or set "
+            "data.label"
+        )
+    return least, most
+
+
 def _declared_names(split: "datasets.Dataset", column: str) -> tuple[str, ...]:
     """The names of a ClassLabel column, in their published order; nothing for other columns."""
     names: Callable[[], list[str]] | list[str] = getattr(split.features[column], "names", [])
@@ -460,7 +523,7 @@ def _declared_names(split: "datasets.Dataset", column: str) -> tuple[str, ...]:
 
 
 def _refuse_single_rows(rows: Rows, labels: Iterable[str], data: Data) -> None:
-    counts = Counter(rows.labels)
+    counts = Counter(rows.names)
     for label in sorted(set(labels)):
         if counts[label] < 2:
             left = "a single training row" if counts[label] else "no training row"
@@ -471,10 +534,10 @@ def _refuse_single_rows(rows: Rows, labels: Iterable[str], data: Data) -> None:
 
 
 def _split_off(rows: Rows, fraction: float, *, seed: int) -> tuple[Rows, Rows]:
-    """Stratified, seeded; each label keeps at least one row on both sides."""
+    """Stratified, seeded; each label keeps at least one row on both sides. Scores are one class."""
     generator = np.random.default_rng(seed)
     by_label: dict[str, list[int]] = {}
-    for i, label in enumerate(rows.labels):
+    for i, label in enumerate(rows.names or [""] * len(rows)):
         by_label.setdefault(label, []).append(i)
     taken: set[int] = set()
     for label in sorted(by_label):
@@ -506,7 +569,7 @@ def _table(rows: Rows, label_names: tuple[str, ...]) -> "pyarrow.Table":
     import pyarrow
 
     index = {name: i for i, name in enumerate(label_names)}
-    labels = [index[label] for label in rows.labels]
+    labels = [index[label] for label in rows.names] or rows.scores
     pixels = [example for example in rows.texts if isinstance(example, Image)]
     if pixels:
         H, W, C = pixels[0].shape
@@ -514,7 +577,7 @@ def _table(rows: Rows, label_names: tuple[str, ...]) -> "pyarrow.Table":
         table = pyarrow.table({"image": column, "label": labels})
         return table.replace_schema_metadata({_SHAPE: json.dumps([H, W, C])})
     texts = [text for text in rows.texts if not isinstance(text, Image)]
-    columns: dict[str, list[str] | list[int]] = {}
+    columns: dict[str, list[str] | list[int] | list[float]] = {}
     columns["text"] = [text if isinstance(text, str) else text[0] for text in texts]
     if texts and not isinstance(texts[0], str):
         columns["text_pair"] = [text[1] for text in texts]
@@ -523,13 +586,13 @@ def _table(rows: Rows, label_names: tuple[str, ...]) -> "pyarrow.Table":
 
 
 def _described(rows: Rows, label_names: tuple[str, ...]) -> Split:
-    counts = Counter(rows.labels)
+    counts = Counter(rows.names)
     texts = [text for text in rows.texts if not isinstance(text, Image)]
     words = [len((text if isinstance(text, str) else " ".join(text)).split()) for text in texts]
     buckets = np.searchsorted(_LENGTH_BOUNDS, words)  # a bound belongs to the bucket it closes
     return Split(
         rows=len(rows),
-        label_counts=tuple(counts[name] for name in label_names),
+        label_counts=tuple(counts[name] for name in label_names) if counts else (),
         length_histogram=tuple(
             int(n) for n in np.bincount(buckets, minlength=len(_LENGTH_BOUNDS) + 1)
         )

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 from distillery.augmentation.masked_words import MaskedWords
 from distillery.augmentation.tang_rules import TangRules
 from distillery.augmentation.unlabelled import Unlabelled
-from distillery.nouns import Checkpoint, Ensemble, Noun, Precision, Scenario, Teacher
+from distillery.nouns import Checkpoint, Ensemble, LabelKind, Noun, Precision, Scenario, Teacher
 from distillery.objectives.base import Training
 from distillery.students.bilstm import BiLstm
 from distillery.students.early_exits import EarlyExits
@@ -102,16 +102,22 @@ class Data(Noun):
         default=None, title="Second text column", description="For sentence pairs."
     )
     label: str = Field(default="label", title="Label column")
+    label_kind: LabelKind = Field(
+        default="class",
+        title="Kind of label",
+        description="Of what the label column holds: classes, or scores, which are numbers to "
+        "predict, such as how alike two texts are.",
+    )
     train_split: str = Field(default="train", title="Training split")
     validation_split: str = Field(
         default="validation",
         title="Validation split",
-        description="Made from the training rows, stratified, where there is none.",
+        description="Made from the training rows, stratified by class, where there is none.",
     )
     test_split: str = Field(
         default="test",
         title="Test split",
-        description="Made from the training rows, stratified, where there is none.",
+        description="Made from the training rows, stratified by class, where there is none.",
     )
     validation_fraction: float = Field(default=0.1, gt=0, lt=0.5, title="Validation share")
     test_fraction: float = Field(default=0.2, gt=0, lt=0.5, title="Test share")
@@ -126,6 +132,8 @@ class Data(Noun):
         # a text column left at its default reads the same as one that is named so
         if self.image is not None and (self.text != "text" or self.text_pair is not None):
             raise ValueError("image and text columns are both given; a row is one or the other")
+        if self.image is not None and self.label_kind == "score":
+            raise ValueError("scores are for texts; leave out label_kind for images")
         return self
 
 
@@ -149,7 +157,10 @@ class Export(Noun):
     )
     parity_rows: int = Field(default=256, ge=8, le=100_000, title="Rows compared")
     fp32_max_abs_logit_difference: float = Field(
-        default=1e-3, gt=0, title="Largest |Δlogit| of fp32"
+        default=1e-3,
+        gt=0,
+        title="Largest |Δlogit| of fp32",
+        description="Of scores: |Δscore|, in the label's own unit.",
     )
     int8_max_label_flip_rate: float = Field(
         default=0.05,
@@ -157,6 +168,13 @@ class Export(Noun):
         le=1,
         title="Most label flips of int8",
         description="Share of rows whose label int8 may change against fp32.",
+    )
+    int8_max_rank_disagreement: float = Field(
+        default=0.05,
+        gt=0,
+        le=2,
+        title="Most disagreement of int8 on ranks",
+        description="Of scores, in place of label flips: 1 − Spearman's ρ of int8 with fp32.",
     )
 
 
@@ -198,9 +216,11 @@ class Gates(Noun):
         gt=0,
         le=1,
         title="Accuracy kept",
-        description="Share of the teacher's test accuracy.",
+        description="Share of the teacher's test accuracy; of scores, of its Spearman ρ.",
     )
-    accuracy_min: float | None = Field(default=None, gt=0, le=1, title="Accuracy")
+    accuracy_min: float | None = Field(
+        default=None, gt=0, le=1, title="Accuracy", description="Of scores: Spearman's ρ."
+    )
     latency_p95_ms_max: float | None = Field(
         default=None,
         gt=0,
@@ -337,6 +357,23 @@ class Recipe(Noun):
             raise ValueError(
                 "augmentation and general_distillation are for text; leave them out for images"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _all_learn_what_the_labels_are(self) -> "Recipe":
+        if self.data.label_kind == "class":
+            return self
+        if isinstance(self.teacher, TeacherEnsemble) and self.teacher.mean == "probabilities":
+            raise ValueError(
+                "teacher.mean is probabilities, which scores do not have; set teacher.mean: logits"
+            )
+        for student in self.students:
+            for number, stage in enumerate(student.task):
+                if "score" not in stage.learns:
+                    raise ValueError(
+                        f"student '{student.name}', task {number} ({stage.objective}) learns from "
+                        "class distributions, and the data holds scores; use logit_mse"
+                    )
         return self
 
     @model_validator(mode="after")

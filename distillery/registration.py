@@ -82,7 +82,7 @@ def _tags(
         "data_digest": origin.dataset_digest,
         "recipe_digest": origin.recipe_digest,
         "size_bytes": str(candidate.size_bytes),
-        "accuracy": f"{quality.accuracy:.4f}",
+        "spearman" if quality.label_kind == "score" else "accuracy": f"{quality.merit:.4f}",
     }
     if measurement is not None:
         tags["latency_p50_ms"] = f"{np.median(measurement.latencies_ms):.3f}"

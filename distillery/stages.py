@@ -25,7 +25,7 @@ class Split:
     """Examples and their labels, ``UNLABELLED`` where there is none."""
 
     texts: Sequence[Example]
-    labels: Sequence[int]
+    labels: Sequence[float]  # class indices, or scores in the unit they are learned in
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -145,6 +145,7 @@ class StepRun:
                     "max_abs_logit_difference": candidate.parity.max_abs_logit_difference,
                     "mean_kl": candidate.parity.mean_kl,
                     "label_flip_rate": candidate.parity.label_flip_rate,
+                    "rank_disagreement": candidate.parity.rank_disagreement,
                 }
             )
         if candidate.parity_failure is not None:
@@ -241,7 +242,7 @@ def register(
             warnings.filterwarnings("ignore", message=".*An input example was not provided.*")
             info = mlflow.pyfunc.log_model(
                 name=candidate.name.replace(" ", "-"),
-                python_model=str(Path(__file__).parent / "serving" / f"{card.kind}_classifier.py"),
+                python_model=str(Path(__file__).parent / "serving" / _served_by(card)),
                 artifacts={"candidate": str(folder)},
                 code_paths=[str(_runtime_package(Path(staging)))],
                 signature=_signature(card),
@@ -325,7 +326,8 @@ def download(version: RegisteredVersion) -> Artifact:
 
 
 def predict(uri: str, examples: Sequence[str] | Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Label and probabilities of each text, or of each image file, from a registered model.
+    """Label and probabilities of each text, or of each image file, from a registered model; or
+    each text's score.
 
     Raises ``UserError`` where there is no such model, or where it cannot read an example.
     """
@@ -369,6 +371,10 @@ def _base64(path: str) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
+def _served_by(card: "Card") -> str:
+    return "text_scorer.py" if card.gives_scores else f"{card.kind}_classifier.py"
+
+
 def _signature(card: "Card") -> ModelSignature:
     if card.kind == "image":
         # a string, or nested lists: no single type says so
@@ -376,6 +382,9 @@ def _signature(card: "Card") -> ModelSignature:
     else:
         names = ["text", "text_pair"] if card.is_pair else ["text"]
         columns = [ColSpec(DataType.string, name) for name in names]
+    if card.gives_scores:
+        score = ColSpec(DataType.double, "score")
+        return ModelSignature(inputs=Schema([*columns]), outputs=Schema([score]))
     return ModelSignature(
         inputs=Schema([*columns]),
         outputs=Schema(

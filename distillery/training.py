@@ -33,7 +33,7 @@ from transformers import (
 )
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from distillery import processes
+from distillery import correlation, processes
 from distillery.encoding import TEACHERS, Collator, Row
 from distillery.nouns import Epoch
 from distillery.objectives.base import Batch, Objective, Outputs, Portion, Training
@@ -70,7 +70,8 @@ def train(
     work: Path,
     on_epoch: Callable[[Epoch], None],
 ) -> Trained:
-    """Train to the best validation accuracy, or loss where the objective says so.
+    """Train to the best validation accuracy, or Spearman's ρ of scores, or loss where the objective
+    says so.
 
     Every epoch is saved under ``work``; a training killed there goes on from its last whole epoch
     (weights, projections, optimizer, schedule and random states), as if nothing had happened.
@@ -80,6 +81,7 @@ def train(
     settings = objective.training
     precision = _precision(settings)
     on_cpu = not torch.cuda.is_available() and (processes.several() or precision == "bf16")
+    metric = _metric(objective, loaded)
     arguments = TrainingArguments(
         output_dir=str(work),
         num_train_epochs=settings.epochs,
@@ -99,8 +101,8 @@ def train(
         logging_strategy="epoch",
         save_total_limit=2,
         load_best_model_at_end=True,
-        metric_for_best_model=objective.selects_by,
-        greater_is_better=objective.selects_by == "accuracy",
+        metric_for_best_model=metric,
+        greater_is_better=metric != "loss",
         remove_unused_columns=False,
         label_names=["labels"],
         seed=seed,
@@ -123,7 +125,7 @@ def train(
         train_dataset=train_rows,
         eval_dataset=validation_rows,
         data_collator=collator,
-        compute_metrics=_accuracy if objective.selects_by == "accuracy" else None,
+        compute_metrics={"accuracy": _accuracy, "spearman": _spearman}.get(metric),
         callbacks=[
             EarlyStoppingCallback(early_stopping_patience=settings.patience_epochs),
             _EpochReporter(on_epoch),
@@ -161,8 +163,8 @@ def _precision(settings: Training) -> str:
 
 def _goodness(epoch: Epoch) -> tuple[float, float]:
     """What the best epoch has most of; of equal ones the first."""
-    accuracy = epoch.validation_accuracy
-    return (-epoch.validation_loss if accuracy is None else accuracy), -epoch.epoch
+    merit = epoch.validation_merit
+    return (-epoch.validation_loss if merit is None else merit), -epoch.epoch
 
 
 class _ObjectiveTrainer(Trainer):
@@ -234,7 +236,7 @@ class _ObjectiveTrainer(Trainer):
         return_outputs: bool = False,
         num_items_in_batch: torch.Tensor | int | None = None,
     ) -> Any:
-        """The objective while training; on validation plain cross-entropy, where it selects."""
+        """The objective while training; on validation that of hard labels, where they select."""
         own = {name: value for name, value in inputs.items() if not name.startswith(TEACHERS)}
         theirs = {
             name.removeprefix(TEACHERS): value
@@ -301,6 +303,7 @@ class _EpochReporter(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
         epoch = _history(state)[-1]
+        name = "accuracy" if epoch.validation_spearman is None else "Spearman ρ"
         log.info(
             "epoch %g of %g: train loss %.4f, validation loss %.4f%s",
             epoch.epoch,
@@ -308,8 +311,8 @@ class _EpochReporter(TrainerCallback):
             epoch.train_loss,
             epoch.validation_loss,
             ""
-            if epoch.validation_accuracy is None
-            else f", validation accuracy {epoch.validation_accuracy:.4f}",
+            if epoch.validation_merit is None
+            else f", validation {name} {epoch.validation_merit:.4f}",
         )
         self._on_epoch(epoch)
 
@@ -321,9 +324,21 @@ class _QuietBar(ProgressCallback):
         """Write nothing."""
 
 
+def _metric(objective: Objective, loaded: LoadedModel) -> str:
+    """What tells the best epoch. A single logit is a score: classes are two or more."""
+    if objective.selects_by == "accuracy" and loaded.model.config.num_labels == 1:
+        return "spearman"
+    return objective.selects_by
+
+
 def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
     found = np.asarray(prediction.predictions).argmax(-1)
     return {"accuracy": float((found == prediction.label_ids).mean())}
+
+
+def _spearman(prediction: EvalPrediction) -> dict[str, float]:
+    found = np.asarray(prediction.predictions)[:, 0]
+    return {"spearman": correlation.spearman(found, prediction.label_ids)}
 
 
 def _history(state: TrainerState) -> tuple[Epoch, ...]:
@@ -336,6 +351,7 @@ def _history(state: TrainerState) -> tuple[Epoch, ...]:
             train_loss=train_loss[round(entry["epoch"], 4)],
             validation_loss=entry["eval_loss"],
             validation_accuracy=entry.get("eval_accuracy"),
+            validation_spearman=entry.get("eval_spearman"),
         )
         for entry in state.log_history
         if "eval_loss" in entry

@@ -8,6 +8,8 @@ from distillery.benchmarking.percentiles import compare, percentile
 from distillery.nouns import Candidate, Measurement, Quality, Ruling, Verdict
 from distillery.recipe import Gates
 
+_MERIT = {"class": "accuracy", "score": "Spearman ρ"}
+
 # 1026 of 5500 is 95 % of 1080 of 5500, and as quotients of floats a hair below
 _ROUNDING = 1e-9
 
@@ -138,9 +140,10 @@ def _through_gates(
 
     at_least, at_most = ("≥", "<"), ("≤", ">")
     if gates.accuracy_kept_min is not None:
-        share = quality.accuracy / reference_quality.accuracy if reference_quality.accuracy else 0.0
+        # of a teacher that ranks no better than chance nothing can be kept
+        share = quality.merit / reference_quality.merit if reference_quality.merit > 0 else 0.0
         gate(
-            "accuracy kept",
+            f"{_MERIT[quality.label_kind]} kept",
             share >= gates.accuracy_kept_min - _ROUNDING,
             f"{share:.2%}",
             at_least,
@@ -148,11 +151,11 @@ def _through_gates(
         )
     if gates.accuracy_min is not None:
         gate(
-            "accuracy",
-            quality.accuracy >= gates.accuracy_min,
-            f"{quality.accuracy:.2%}",
+            _MERIT[quality.label_kind],
+            quality.merit >= gates.accuracy_min,
+            _written(quality, quality.merit),
             at_least,
-            f"{gates.accuracy_min:.2%}",
+            _written(quality, gates.accuracy_min),
         )
     if gates.latency_p95_ms_max is not None:
         p95 = percentile(measurement.latencies_ms, 0.95)
@@ -195,13 +198,13 @@ def _best(
     """The first in what is preferred; ties go to the smaller, then the more accurate."""
 
     def smaller_then_better(candidate: Candidate) -> tuple[int, float, str]:
-        return candidate.size_bytes, -quality[candidate.name].accuracy, candidate.name
+        return candidate.size_bytes, -quality[candidate.name].merit, candidate.name
 
     match gates.prefer:
         case "size":
             return min(passed, key=lambda c: (c.size_bytes, _p50(measurement[c.name]), c.name))
         case "accuracy":
-            return min(passed, key=lambda c: (-quality[c.name].accuracy, c.size_bytes, c.name))
+            return min(passed, key=lambda c: (-quality[c.name].merit, c.size_bytes, c.name))
         case "latency":
             fastest = min(passed, key=lambda c: (_p50(measurement[c.name]), c.name))
             tied = [c for c in passed if c is fastest or _tie(c, fastest, measurement)]
@@ -219,7 +222,7 @@ def _is_better(
         case "size":
             return challenger.size_bytes < champion.size_bytes
         case "accuracy":
-            return quality[challenger.name].accuracy > quality[champion.name].accuracy
+            return quality[challenger.name].merit > quality[champion.name].merit
         case "latency":
             # the best ties with the fastest, and may yet be slower than the champion
             match compare(
@@ -248,11 +251,18 @@ def _why_second(
             return f"passed, as small as {winner.name}, which is faster or reigns already"
         case "size":
             return f"passed, but {winner.name} is smaller ({winner.size_bytes:,} bytes)"
-        case "accuracy" if quality[candidate.name].accuracy == quality[winner.name].accuracy:
-            return f"passed, as accurate as {winner.name}, which is smaller or reigns already"
-        case "accuracy":
+        case "accuracy" if quality[candidate.name].merit == quality[winner.name].merit:
+            as_good = {"class": "as accurate as", "score": "with the same Spearman ρ as"}
             return (
-                f"passed, but {winner.name} is more accurate ({quality[winner.name].accuracy:.2%})"
+                f"passed, {as_good[quality[winner.name].label_kind]} {winner.name}, which is "
+                "smaller or reigns already"
+            )
+        case "accuracy":
+            best = quality[winner.name]
+            better = {"class": "is more accurate", "score": "has the higher Spearman ρ"}
+            return (
+                f"passed, but {winner.name} {better[best.label_kind]} "
+                f"({_written(best, best.merit)})"
             )
         case "latency" if _tie(candidate, winner, measurement):
             return f"passed, as fast as {winner.name}, which is smaller or reigns already"
@@ -271,6 +281,10 @@ def _nearest(rulings: dict[str, Ruling], candidates: Sequence[Candidate]) -> str
         return ""
     nearest = min(eligible, key=lambda c: len(rulings[c.name].reasons))
     return f"Nearest was {nearest.name}: {'; '.join(rulings[nearest.name].reasons)}."
+
+
+def _written(quality: Quality, merit: float) -> str:
+    return f"{merit:.2%}" if quality.label_kind == "class" else f"{merit:.4f}"
 
 
 def _p50(measurement: Measurement) -> float:

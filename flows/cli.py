@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -118,7 +117,10 @@ def check(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption = Fa
         return
     table = Table(title=f"{plan.recipe_name}: ready to run", show_header=False)
     rows = ", ".join(f"{count:,} {split}" for split, count in plan.rows.items())
-    table.add_row("data", f"{rows}; {plan.labels} labels")
+    what = f"{plan.labels} labels"
+    if plan.score_range is not None:
+        what = f"scores from {plan.score_range[0]:g} to {plan.score_range[1]:g}"
+    table.add_row("data", f"{rows}; {what}")
     if plan.leaked_rows_removed:
         table.add_row("", f"{plan.leaked_rows_removed} leaked training rows left out")
     table.add_row("teacher", f"{parameters['teacher']:,} parameters")
@@ -149,7 +151,7 @@ def predict(
     top: Annotated[int, typer.Option(min=1, max=100, help="Labels to show.")] = 3,
     json_: JsonOption = False,
 ) -> None:
-    """Classify texts, or image files, with a registered model."""
+    """Classify texts, or image files, with a registered model; or give each text its score."""
     with _one_clear_line():
         _quiet_libraries()
         from distillery import tracking
@@ -163,6 +165,12 @@ def predict(
         found = tracking.predict(model_uri, rows)
     if json_:
         out.print_json(json.dumps(found))
+        return
+    if "score" in found[0]:
+        table = Table("example", "score")
+        for row, one in zip(rows, found, strict=True):
+            table.add_row(row if isinstance(row, str) else " | ".join(row), f"{one['score']:.4g}")
+        out.print(table)
         return
     table = Table("example", "label", "probability", "next")
     for row, one in zip(rows, found, strict=True):
@@ -242,8 +250,9 @@ def _summary(findings: "Findings") -> dict[str, object]:
         "summary": findings.verdict.summary,
         "model": findings.model,
         "champion_unchanged": findings.verdict.champion_unchanged,
-        "results": [asdict(row) for row in tables.result_rows(findings)],
-        "gains": [gain.model_dump() for gain in findings.gains],
+        "results": [row.record for row in tables.result_rows(findings)],
+        # the default is empty: what only the other kind of label has
+        "gains": [gain.model_dump(exclude_defaults=True) for gain in findings.gains],
         "temperature_study": (
             findings.temperature_study.model_dump() if findings.temperature_study else None
         ),
@@ -258,11 +267,13 @@ def _show(findings: "Findings") -> None:
     from distillery.report import tables
 
     out.print(tables.rich_table(tables.result_rows(findings), width=out.width))
+    of_scores = findings.dataset.label_kind == "score"
+    unit, times, places = ("of Spearman ρ", 1, 4) if of_scores else ("points", 100, 2)
     for gain in findings.gains:
         out.print(
-            f"Distillation gained {gain.student_name} {100 * gain.mean_gain:+.2f} points over its "
-            f"control (95 % interval {100 * gain.interval_low:+.2f} to "
-            f"{100 * gain.interval_high:+.2f}, {gain.method})."
+            f"Distillation gained {gain.student_name} {times * gain.mean_gain:+.{places}f} {unit} "
+            f"over its control (95 % interval {times * gain.interval_low:+.{places}f} to "
+            f"{times * gain.interval_high:+.{places}f}, {gain.method})."
         )
     if findings.temperature_study is not None:
         name = findings.temperature_study.student_name

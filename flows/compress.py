@@ -116,7 +116,7 @@ def compress(recipe: Recipe) -> Findings:
         ]
         students += distilled
         controls += trained
-        best = max(distilled, key=best_validation_accuracy)
+        best = max(distilled, key=best_validation)
         references.append(package_pytorch(best, dataset))
         checkpoints += [best, *(one for one in trained if one.seed == best.seed)]
         if trained:
@@ -264,7 +264,7 @@ def temperatures_studied(
             temperature=temperature,
             share_ce=share_ce,
             seed=checkpoint.seed,
-            validation_accuracy=best_validation_accuracy(checkpoint),
+            validation_accuracy=best_validation(checkpoint),
             test_accuracy=quality.accuracy,
         )
 
@@ -294,7 +294,7 @@ def temperatures_studied(
     )
 
 
-def best_validation_accuracy(checkpoint: Checkpoint) -> float:
-    """Of the epoch that was kept: what seeds are chosen by; the test split stays unseen."""
+def best_validation(checkpoint: Checkpoint) -> float:
+    """What seeds are chosen by: accuracy or Spearman's ρ of the kept epoch, on validation."""
     kept = (epoch for epoch in checkpoint.history if epoch.epoch == checkpoint.best_epoch)
-    return max((epoch.validation_accuracy or 0.0 for epoch in kept), default=0.0)
+    return max((epoch.validation_merit or 0.0 for epoch in kept), default=0.0)

@@ -10,5 +10,12 @@ def evaluate_candidate(candidate: Candidate, dataset: Dataset) -> Quality:
     """The exported artifact itself is evaluated, not the checkpoint it came from."""
     with recorded(f"evaluate {candidate.name} {candidate.digest[:8]}") as run:
         quality = evaluation.evaluate(candidate, dataset)
-        run.metrics({"accuracy": quality.accuracy, "macro_f1": quality.macro_f1})
+        run.metrics(
+            {
+                "accuracy": quality.accuracy,
+                "macro_f1": quality.macro_f1,
+                "spearman": quality.spearman,
+                "pearson": quality.pearson,
+            }
+        )
         return quality

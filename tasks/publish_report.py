@@ -1,7 +1,6 @@
 """The report: a page, MLflow files and metrics, and Prefect artifacts."""
 
 import base64
-from dataclasses import asdict
 from pathlib import Path
 
 from prefect.artifacts import (
@@ -29,12 +28,15 @@ def publish_report(findings: Findings, run_id: str) -> Path:
     run.file(report)
     run.file(folder / "findings.json")
     rows = tables.result_rows(findings)
+    measure = tables.measure_of(findings.dataset.label_kind)
     for row in rows:
         if row.is_winner:
             run.metrics(
                 {
                     "accuracy": row.accuracy,
                     "accuracy_kept": row.accuracy_kept,
+                    "spearman": row.spearman,
+                    "spearman_kept": row.spearman_kept,
                     "latency_p50_ms": row.p50_ms,
                     "latency_p95_ms": row.p95_ms,
                     "size_bytes": row.size_bytes,
@@ -50,14 +52,14 @@ def publish_report(findings: Findings, run_id: str) -> Path:
         description=f"What {findings.recipe_name} came to",
     )
     create_table_artifact(
-        [asdict(row) for row in rows],
+        [row.record for row in rows],
         key="results",
         description="Every candidate",
     )
     create_image_artifact(
         f"data:image/png;base64,{png}",
         key="accuracy-against-latency",
-        description="Accuracy against latency",
+        description=f"{measure.title} against latency",
     )
     if findings.temperature_study is not None:
         drawn = plots.png_of_accuracy_against_temperature(findings.temperature_study)

@@ -1,5 +1,6 @@
 """Quality of what would be served, and what distillation gained."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from export import tiny
 from factories import make_candidate, make_dataset, make_quality
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import f1_score  # type: ignore[import-untyped]
 
 from distillery import evaluation, preparation, storage
@@ -123,9 +125,9 @@ def test_every_test_row_is_judged_by_label_name(tmp_path: Path) -> None:
     assert len(set(said.predictions)) > 1
 
     # a test set of just what it says, but for three rows
-    labels = [tiny.LABELS[i] for i in said.predictions]
+    labels = [tiny.LABELS[int(i)] for i in said.predictions]
     for row in (0, 5, 9):
-        labels[row] = tiny.LABELS[(said.predictions[row] + 1) % len(tiny.LABELS)]
+        labels[row] = tiny.LABELS[int(said.predictions[row] + 1) % len(tiny.LABELS)]
     dataset = _dataset(labels)
     found = evaluation.evaluate(candidate, dataset)
     assert found.predictions == said.predictions
@@ -144,3 +146,71 @@ def test_every_test_row_is_judged_by_label_name(tmp_path: Path) -> None:
 def test_other_labels_than_the_data_sets_are_refused() -> None:
     with pytest.raises(ValueError, match="small fp32 knows other labels than the data set other"):
         evaluation.evaluate(make_candidate(), make_dataset("other", label_names=("a", "b")))
+
+
+# scores
+
+
+def _of_scores(predictions: Sequence[float], labels: Sequence[float]) -> Quality:
+    candidate = make_candidate()
+    return Quality(
+        candidate_name=candidate.name,
+        candidate_digest=candidate.digest,
+        dataset_digest="d",
+        spearman=float(spearmanr(predictions, labels).statistic),
+        pearson=float(pearsonr(predictions, labels).statistic),
+        rows=len(labels),
+        predictions=tuple(predictions),
+        labels=tuple(labels),
+    )
+
+
+def test_a_quality_is_of_classes_or_of_scores() -> None:
+    fields = _of_scores([1, 2, 3.5], [1, 3, 2.5]).model_dump()
+    with pytest.raises(ValueError, match="accuracy and macro F1, or Spearman"):
+        Quality.model_validate({**fields, "accuracy": 1, "macro_f1": 1})
+    with pytest.raises(ValueError, match="accuracy and macro F1, or Spearman"):
+        Quality.model_validate({**fields, "pearson": None})
+
+
+def test_both_kinds_survive_json() -> None:
+    for quality in (_quality(180), _of_scores([1.0, 2.0, 3.0], [0.0, 1.0, 1.0])):
+        again = Quality.model_validate_json(quality.model_dump_json())
+        assert again == quality
+        assert [type(one) for one in again.labels] == [type(one) for one in quality.labels]
+
+
+def test_the_gain_of_scores_resamples_the_correlation_itself() -> None:
+    generator = np.random.default_rng(3)
+    labels = generator.normal(size=300)
+    student = _of_scores((labels + 0.5 * generator.normal(size=300)).tolist(), labels.tolist())
+    control = _of_scores((labels + generator.normal(size=300)).tolist(), labels.tolist())
+    found = evaluation.gain("s", [student], [control])
+    assert (found.student_spearmans, found.control_spearmans) == (
+        (student.spearman,),
+        (control.spearman,),
+    )
+    assert found.student_accuracies == ()
+    assert found.method == "paired bootstrap over test rows"
+    assert found.mean_gain == pytest.approx(student.merit - control.merit)
+
+    drawn = []
+    for _ in range(1000):
+        rows = generator.integers(300, size=300)
+        drawn.append(
+            spearmanr(np.array(student.predictions)[rows], labels[rows]).statistic
+            - spearmanr(np.array(control.predictions)[rows], labels[rows]).statistic
+        )
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    assert found.interval_low == pytest.approx(low, abs=0.015)
+    assert found.interval_high == pytest.approx(high, abs=0.015)
+    same = evaluation.gain("s", [student], [student])
+    assert (same.mean_gain, same.interval_low, same.interval_high) == (0, 0, 0)
+
+
+def test_the_gain_of_scores_over_seeds_is_a_t_interval() -> None:
+    one, other = _of_scores([1, 2, 3, 4], [1, 2, 4, 3]), _of_scores([1, 2, 3, 4], [2, 1, 4, 3])
+    found = evaluation.gain("s", [one, one], [other, other])
+    assert found.student_merits == pytest.approx((0.8, 0.8))
+    assert found.control_spearmans == pytest.approx((0.6, 0.6))
+    assert found.method == "paired t over seeds"

@@ -152,3 +152,14 @@ def test_the_default_batch_is_split_among_two(recipe: dict[str, Any]) -> None:
 def test_text_to_augment_with_that_is_not_there(recipe: dict[str, Any]) -> None:
     with pytest.raises(UserError, match=r"augmentation: unlabelled: .*nowhere"):
         _check(recipe, augmentation=[{"kind": "unlabelled", "source": "/nowhere/at/all"}])
+
+
+def test_a_plan_over_scores_says_their_range(recipe: dict[str, Any], tmp_path: Path) -> None:
+    rows = "".join(f"{text} {i},{i / 4}\n" for i, text in enumerate(tiny.TEXTS))
+    (tmp_path / "graded.csv").write_text("text,label\n" + rows)
+    data = {"source": str(tmp_path / "graded.csv"), "label_kind": "score"}
+    student = {**_LAYERS, "task": [{"objective": "logit_mse"}]}
+    found = _check(recipe, data=data, students=[student], gates={"size_bytes_max": 10_000_000})
+    assert found.labels == 1
+    assert found.score_range is not None
+    assert 0 <= found.score_range[0] < found.score_range[1] <= 39 / 4

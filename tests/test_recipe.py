@@ -113,3 +113,55 @@ def test_it_is_frozen() -> None:
 def test_what_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Recipe.model_validate(_values(**changes))
+
+
+# scores
+
+
+def _of_scores(**changes: Any) -> dict[str, Any]:
+    student = {
+        "name": "siamese",
+        "kind": "bilstm",
+        "task": [{"objective": "hard_labels"}, {"objective": "logit_mse"}],
+    }
+    data = {"source": "./rows.csv", "text_pair": "other", "label_kind": "score"}
+    return _values(data=data, students=[student]) | changes
+
+
+def test_scores_are_learned_by_losses_that_say_so() -> None:
+    assert Recipe.model_validate(_of_scores()).data.label_kind == "score"
+    for objective in ("tinybert_layers", "minilm_relations"):
+        stages = [{"objective": objective}, {"objective": "logit_mse"}]
+        layers = {"name": "a", "kind": "from_layers", "layers": [0], "task": stages}
+        assert Recipe.model_validate(_of_scores(students=[layers]))
+
+
+@pytest.mark.parametrize("objective", ["soft_targets", "soft_cross_entropy", "patient_kd"])
+def test_losses_over_classes_are_refused_for_scores(objective: str) -> None:
+    student = {"name": "siamese", "kind": "bilstm", "task": [{"objective": objective}]}
+    with pytest.raises(
+        ValidationError,
+        match=rf"student 'siamese', task 0 \({objective}\) learns "
+        "from class distributions, and the data holds scores; use logit_mse",
+    ):
+        Recipe.model_validate(_of_scores(students=[student]))
+
+
+@pytest.mark.parametrize(
+    ("student", "objective"),
+    [
+        ({"kind": "peers", "layers": [[0]]}, "mutual_learning"),
+        ({"kind": "early_exits", "layers": [0, 1], "exits": [1]}, "deep_to_shallow"),
+    ],
+)
+def test_defaults_over_classes_are_refused_too(student: dict[str, Any], objective: str) -> None:
+    with pytest.raises(ValidationError, match=objective):
+        Recipe.model_validate(_of_scores(students=[{"name": "a", **student}]))
+
+
+def test_teachers_scores_are_averaged_as_they_are() -> None:
+    members = [{"kind": "from_scratch"}] * 2
+    with pytest.raises(ValidationError, match=r"scores do not have; set teacher\.mean: logits"):
+        Recipe.model_validate(_of_scores(teacher={"kind": "ensemble", "members": members}))
+    teacher = {"kind": "ensemble", "members": members, "mean": "logits"}
+    assert Recipe.model_validate(_of_scores(teacher=teacher))

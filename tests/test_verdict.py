@@ -1,6 +1,6 @@
 """The judge: pure, so every case is a table of candidates, qualities and measurements."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -456,7 +456,7 @@ def _passes(case: Case) -> bool:
     return (
         case.candidate.role != "control"
         and case.candidate.parity_failure is None
-        and case.quality.accuracy >= 0.5
+        and case.quality.merit >= 0.5
         and case.candidate.size_bytes <= 500
         and max(case.measurement.latencies_ms) <= 5.0
     )
@@ -507,3 +507,45 @@ def test_even_twins_are_told_apart_alike() -> None:
     for prefer in ("latency", "size", "accuracy"):
         winners = {_judge(*order, prefer=prefer).winner_name for order in (twins, twins[::-1])}
         assert winners == {"a fp32"}
+
+
+# scores
+
+
+def _graded(case: Case, spearman: float) -> Case:
+    fields = case.quality.model_dump(exclude={"accuracy", "macro_f1"})
+    return replace(
+        case, quality=Quality.model_validate({**fields, "spearman": spearman, "pearson": 0.5})
+    )
+
+
+def test_of_scores_spearman_is_judged_and_named() -> None:
+    teacher = _graded(TEACHER, 0.8)
+    better = _graded(_case("better fp32", size_bytes=900), 0.78)
+    smaller = _graded(_case("smaller fp32", size_bytes=400), 0.72)
+    worse = _graded(_case("worse fp32"), 0.4)
+    gates: dict[str, Any] = {
+        "accuracy_kept_min": 0.85,
+        "accuracy_min": 0.5,
+        "prefer": "accuracy",
+    }
+    verdict = _judge(better, smaller, worse, teacher=teacher, **gates)
+    assert verdict.winner_name == "better fp32"
+    assert verdict.summary == (
+        "better fp32 is promoted: Spearman ρ kept 97.50% ≥ 85.00%; Spearman ρ 0.7800 ≥ 0.5000."
+    )
+    assert _ruling(verdict, "smaller fp32").reasons[-1] == (
+        "passed, but better fp32 has the higher Spearman ρ (0.7800)"
+    )
+    assert _ruling(verdict, "worse fp32").reasons == (
+        "Spearman ρ kept 50.00% < 85.00%",
+        "Spearman ρ 0.4000 < 0.5000",
+    )
+
+
+def test_nothing_is_kept_of_a_teacher_that_ranks_nothing() -> None:
+    """Two negative ρ make no share."""
+    student = _graded(_case("student fp32"), -0.4)
+    verdict = _judge(student, teacher=_graded(TEACHER, -0.2), accuracy_kept_min=0.5)
+    assert verdict.winner_name is None
+    assert _ruling(verdict, "student fp32").reasons == ("Spearman ρ kept 0.00% < 50.00%",)

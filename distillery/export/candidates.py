@@ -166,13 +166,23 @@ def _fp32_failure(found: Parity, limits: Export) -> str | None:
     value, limit = found.max_abs_logit_difference, limits.fp32_max_abs_logit_difference
     if value <= limit:  # not where it is NaN
         return None
+    moved = "logit" if found.rank_disagreement is None else "score"
     return (
-        f"export and fusion moved a logit by {value:.3g} against {found.against}, "
+        f"export and fusion moved a {moved} by {value:.3g} against {found.against}, "
         f"above the limit of {limit:g}"
     )
 
 
 def _int8_failure(found: Parity, limits: Export) -> str | None:
+    if found.rank_disagreement is not None:
+        value, limit = found.rank_disagreement, limits.int8_max_rank_disagreement
+        if value <= limit:
+            return None
+        return (
+            f"quantization to int8 changed the ranks of scores by 1 − ρ = {value:.3g} against "
+            f"{found.against}, above the limit of {limit:g}"
+        )
+    assert found.label_flip_rate is not None, "of classes"
     value, limit = found.label_flip_rate, limits.int8_max_label_flip_rate
     if value <= limit:
         return None

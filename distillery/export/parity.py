@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from distillery.correlation import spearman
 from distillery.nouns import Parity
 from distillery.runtimes.base import Engine, Example, size_of
 
@@ -18,29 +19,33 @@ def compare(reference: Engine, other: Engine, texts: Sequence[Example], *, again
     other answers each text by itself, in batches of 8 of like lengths (little padding), and in
     batches of 32 where the shortest stand beside the longest (much padding). A graph whose mask
     is broken, or whose activation scales depend on the neighbours too much, differs in the latter.
-    All numbers are over (text, shape) pairs; KL is of softmax(reference) to softmax(other).
+    All numbers are over (text, shape) pairs; KL is of softmax(reference) to softmax(other). Of
+    scores, which are one logit, ranks are compared in place of labels.
 
     Raises ``ValueError`` where there are no texts.
     """
     if not texts:
         raise ValueError("parity needs at least one text")
     expected = np.concatenate([_logits(reference, [text])[0] for text in texts])  # (rows, C)
-    differences, divergences, flips = [], [], []
+    compared, answers = [], []
     shapes: set[tuple[int, int]] = set()
     for rows in _batches(expected.shape[0], other, texts):
         found, shape = _logits(other, [texts[row] for row in rows])
         shapes.add(shape)
-        differences.append(np.abs(found - expected[rows]).ravel())
-        divergences.append(_kl(expected[rows], found))
-        flips.append(found.argmax(axis=1) != expected[rows].argmax(axis=1))
-    difference = np.concatenate(differences)
+        compared.append(expected[rows])
+        answers.append(found)
+    wanted, said = np.concatenate(compared), np.concatenate(answers)  # (pairs, C)
+    difference = np.abs(said - wanted)
+    are_scores = wanted.shape[1] == 1
+    flips = said.argmax(axis=1) != wanted.argmax(axis=1)
     return Parity(
         against=against,
         rows=len(texts),
         max_abs_logit_difference=float(difference.max()),
         mean_abs_logit_difference=float(difference.mean()),
-        mean_kl=float(np.concatenate(divergences).mean()),
-        label_flip_rate=float(np.concatenate(flips).mean()),
+        mean_kl=None if are_scores else float(_kl(wanted, said).mean()),
+        label_flip_rate=None if are_scores else float(flips.mean()),
+        rank_disagreement=1 - spearman(said[:, 0], wanted[:, 0]) if are_scores else None,
         shapes=tuple(sorted(shapes)),
     )
 

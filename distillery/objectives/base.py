@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from distillery.nouns import Architecture, Noun
+from distillery.nouns import Architecture, LabelKind, Noun
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -58,7 +58,8 @@ class Training(Noun):
         ge=1,
         le=1000,
         title="Patience",
-        description="Stop after so many epochs without a better validation accuracy.",
+        description="Stop after so many epochs without a better validation accuracy (of scores, "
+        "Spearman's ρ).",
     )
 
 
@@ -122,7 +123,9 @@ class Batch:
 
     student: Outputs
     teacher: Outputs | None  # never carries gradients
-    labels: "Tensor"  # (B,), UNLABELLED where there is none; of a language model (B, S)
+    # (B,), UNLABELLED where there is none: of classes indices, of scores in the unit they are
+    # learned in; of a language model (B, S)
+    labels: "Tensor"
     mask: "Tensor | None" = None  # (B, S) bool, True where there is a token; None for images
     progress: float = 1.0  # share of the stage's steps that are done, for schedules
     projections: "nn.Module | None" = None  # what ``Objective.projections`` made, being trained
@@ -135,9 +138,13 @@ class Objective(Noun, ABC):
     needs: ClassVar[frozenset[Signal]]
     """What it asks of the teacher, and of the student too. Empty: it needs no teacher."""
 
+    learns: ClassVar[frozenset[LabelKind]] = frozenset({"class"})
+    """What the labels may be. A model of scores has a single logit, which is the score: no loss
+    over a distribution of classes can learn it."""
+
     selects_by: ClassVar[Literal["accuracy", "loss"]] = "accuracy"
-    """How the best epoch is told: by validation accuracy, or, where the loss leaves the
-    classification head untrained, by its own value on the validation rows."""
+    """How the best epoch is told: by validation accuracy (of scores, Spearman's ρ), or, where the
+    loss leaves the classification head untrained, by its own value on the validation rows."""
 
     predicts: ClassVar[Literal["labels", "tokens"]] = "labels"
     """What the logits are of: a classifier's labels, or a language model's tokens."""

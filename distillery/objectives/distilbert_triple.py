@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from distillery.nouns import Architecture
+from distillery.nouns import Architecture, LabelKind
 from distillery.objectives.base import Batch, Objective, Outputs, Signal
 from distillery.objectives.layer_maps import with_layers
 from distillery.objectives.logits import labelled_cross_entropy, scaled_divergence
@@ -23,6 +23,7 @@ class DistilBertTriple(Objective):
     """
 
     needs: ClassVar[frozenset[Signal]] = frozenset({"logits", "hidden_states"})
+    learns: ClassVar[frozenset[LabelKind]] = frozenset({"class", "score"})
     selects_by: ClassVar[Literal["accuracy", "loss"]] = "loss"
     predicts: ClassVar[Literal["labels", "tokens"]] = "tokens"
 

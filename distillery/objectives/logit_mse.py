@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from distillery.nouns import LabelKind
 from distillery.objectives.base import Batch, Objective, Signal
-from distillery.objectives.logits import labelled_cross_entropy
+from distillery.objectives.logits import labelled_loss
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,11 +16,13 @@ class LogitMse(Objective):
     """weight_ce · CE(s, y) + weight_kd · mean over rows and classes of (s - t)².
 
     Both papers sum over classes; the mean keeps the learning rate independent of their number.
-    Tang et al. found a CE weight of 0 best. Centred, each row's mean is taken off both, and half
-    of this distance is what T² · KL tends to as T grows (Hinton et al. 2015, §2.1).
+    Tang et al. found a CE weight of 0 best. A score is its model's only logit: there it is the
+    squared distance of scores, and CE(s, y) becomes (s - y)². Centred, each row's mean is taken off
+    both, and half of this distance is what T² · KL tends to as T grows (Hinton et al. 2015, §2.1).
     """
 
     needs: ClassVar[frozenset[Signal]] = frozenset({"logits"})
+    learns: ClassVar[frozenset[LabelKind]] = frozenset({"class", "score"})
 
     objective: Literal["logit_mse"] = "logit_mse"
     weight_kd: float = Field(
@@ -54,6 +57,6 @@ class LogitMse(Objective):
             distance = batch.student.logits - batch.teacher.logits.detach()
         loss = self.weight_kd * distance.square().mean()
         if self.weight_ce:
-            hard = labelled_cross_entropy(batch.student.logits, batch.labels)
+            hard = labelled_loss(batch.student.logits, batch.labels)
             loss = loss + self.weight_ce * batch.portion.labels * hard
         return loss

@@ -20,6 +20,18 @@ def scaled_divergence(student: Outputs, teacher: Outputs, temperature: float) ->
     return temperature**2 * divergence.mean()
 
 
+def labelled_loss(logits: "Tensor", labels: "Tensor") -> "Tensor":
+    """What hard labels cost: cross-entropy of classes; of scores, which are one logit, (s − y)².
+
+    (B, C) with (B,), averaged over the rows that have a label. Zero where none has one.
+    """
+    if logits.shape[-1] > 1:
+        return labelled_cross_entropy(logits, labels)
+    known = labels != UNLABELLED
+    distance = (logits[:, 0] - labels.to(logits.dtype)).masked_fill(~known, 0)
+    return distance.square().sum() / known.sum().clamp(min=1)
+
+
 def labelled_cross_entropy(logits: "Tensor", labels: "Tensor") -> "Tensor":
     """CE(s, y), averaged over what has a label: (B, C) with (B,), or (B, S, V) with (B, S).
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from distillery.nouns import LabelKind
 from distillery.objectives.base import UNLABELLED, Batch, Objective, Signal
 
 if TYPE_CHECKING:
@@ -12,6 +13,7 @@ class MaskedLanguageModel(Objective):
     """Cross-entropy of the tokens that were chosen (15 %; of them 80 % masked, 10 % replaced)."""
 
     needs: ClassVar[frozenset[Signal]] = frozenset()
+    learns: ClassVar[frozenset[LabelKind]] = frozenset({"class", "score"})
     selects_by: ClassVar[Literal["accuracy", "loss"]] = "loss"
     predicts: ClassVar[Literal["labels", "tokens"]] = "tokens"
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from distillery.nouns import Architecture
+from distillery.nouns import Architecture, LabelKind
 from distillery.objectives.base import Batch, Objective, Outputs, Signal
 from distillery.objectives.layer_maps import with_layers
 
@@ -22,6 +22,7 @@ class MiniLmRelations(Objective):
     """
 
     needs: ClassVar[frozenset[Signal]] = frozenset({"attention"})
+    learns: ClassVar[frozenset[LabelKind]] = frozenset({"class", "score"})
     selects_by: ClassVar[Literal["accuracy", "loss"]] = "loss"
 
     objective: Literal["minilm_relations"] = "minilm_relations"

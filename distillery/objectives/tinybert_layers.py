@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from distillery.nouns import Architecture
+from distillery.nouns import Architecture, LabelKind
 from distillery.objectives.base import Batch, Objective, Outputs, Signal
 from distillery.objectives.layer_maps import LayerMapping, layer_map, with_layers
 
@@ -25,6 +25,7 @@ class TinyBertLayers(Objective):
     """
 
     needs: ClassVar[frozenset[Signal]] = frozenset({"hidden_states", "attention"})
+    learns: ClassVar[frozenset[LabelKind]] = frozenset({"class", "score"})
     selects_by: ClassVar[Literal["accuracy", "loss"]] = "loss"
 
     objective: Literal["tinybert_layers"] = "tinybert_layers"

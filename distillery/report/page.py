@@ -29,11 +29,7 @@ _MOST_OPEN_CLASSES = 30
 _STEAL_WORTH_A_WORD = 0.01
 
 # the table's headings for readers who did not write the recipe
-_PREFERENCES = {
-    "latency": "the lowest latency",
-    "size": "the smallest file",
-    "accuracy": "the highest accuracy",
-}
+_PREFERENCES = {"latency": "the lowest latency", "size": "the smallest file"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +111,6 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
     study_rows = tables.study_rows(study) if study else []
     environment.filters |= {
         "percent": tables.percent,
-        "points": tables.points,
         "milliseconds": tables.milliseconds,
         "size": tables.size,
         "count": tables.count,
@@ -130,6 +125,7 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
     return environment.get_template("page.html.j2").render(
         findings=findings,
         dataset=findings.dataset,
+        measure=_measure(findings),
         rows_are=_rows_are(findings.dataset),
         title=_title(findings),
         lede=_lede(findings),
@@ -137,7 +133,7 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
         subject=subject,
         headlines=_headlines(findings, subject, row),
         limits=_limits(findings, row),
-        preference=_PREFERENCES[str(findings.gates.get("prefer") or "latency")],
+        preference=_preference(findings),
         rows=rows,
         not_measured=[r.candidate for r in rows if r.p50_ms is None and r.role != "control"],
         judged=[r for r in rows if r.passed is not None and not r.is_winner],
@@ -230,9 +226,20 @@ def _lede(findings: Findings) -> str:
     why = why[:1].upper() + why[1:]
     passed = sum(1 for ruling in findings.verdict.rulings if ruling.passed)
     if passed > 1:
-        preference = _PREFERENCES[str(findings.gates.get("prefer") or "latency")]
-        why += f" {passed} candidates passed the gates, and the recipe prefers {preference}."
+        why += (
+            f" {passed} candidates passed the gates, and the recipe prefers "
+            f"{_preference(findings)}."
+        )
     return why
+
+
+def _measure(findings: Findings) -> tables.Measure:
+    return tables.measure_of(findings.dataset.label_kind)
+
+
+def _preference(findings: Findings) -> str:
+    preferred = str(findings.gates.get("prefer") or "latency")
+    return _PREFERENCES.get(preferred, f"the highest {_measure(findings).name}")
 
 
 def _headlines(
@@ -241,13 +248,17 @@ def _headlines(
     if subject is None or row is None:
         return []
     found = []
-    if row.accuracy_kept is not None:
+    if row.kept is not None:
+        of_test = f"{findings.dataset.test.rows:,} test rows"
+        note = f"{tables.percent(row.accuracy)} of {of_test} are right"
+        if row.label_kind == "score":
+            r = tables.decimal(row.pearson)
+            note = f"ρ = {tables.decimal(row.spearman)}, Pearson's r = {r} over {of_test}"
         found.append(
             Headline(
-                number=tables.percent(row.accuracy_kept),
-                label="of the teacher's accuracy kept",
-                note=f"{tables.percent(row.accuracy)} of {findings.dataset.test.rows:,} test rows "
-                "are right",
+                number=tables.percent(row.kept),
+                label=f"of the teacher's {_measure(findings).name} kept",
+                note=note,
             )
         )
     if row.speedup is not None:
@@ -275,21 +286,22 @@ def _headlines(
         )
     gain = tables.gain_of(findings, subject)
     if gain is not None:
-        found.append(_headline_of_gain(gain))
+        found.append(_headline_of_gain(gain, _measure(findings)))
     return found
 
 
-def _headline_of_gain(gain: Gain) -> Headline:
-    interval = f"{tables.points(gain.interval_low)} to {tables.points(gain.interval_high)}"
+def _headline_of_gain(gain: Gain, measure: tables.Measure) -> Headline:
+    low, high = (measure.difference(end) for end in (gain.interval_low, gain.interval_high))
+    interval = f"{low} to {high}"
     if gain.interval_low > 0:
         note = f"95% interval {interval}"
     elif gain.interval_high < 0:
-        note = f"distillation cost accuracy: 95% interval {interval}"
+        note = f"distillation cost {measure.name}: 95% interval {interval}"
     else:
         note = f"no clear effect: the 95% interval {interval} includes 0"
     return Headline(
-        number=tables.points(gain.mean_gain),
-        label="percentage points of accuracy from distillation",
+        number=measure.difference(gain.mean_gain),
+        label=f"{measure.unit} from distillation",
         note=f"over the same student without a teacher; {note}",
     )
 
@@ -297,18 +309,19 @@ def _headline_of_gain(gain: Gain) -> Headline:
 def _limits(findings: Findings, row: tables.ResultRow | None) -> list[Limit]:
     """The gates that were given; the subject's values beside them."""
     given = {k: v for k, v in findings.gates.items() if isinstance(v, int | float)}
+    measure = _measure(findings)
     known: tuple[tuple[str, str, str, str], ...] = (
         (
             "accuracy_kept_min",
-            "Accuracy kept",
+            f"{measure.title} kept",
             "at least {:.4g}%",
-            tables.percent(row.accuracy_kept if row else None),
+            tables.percent(row.kept if row else None),
         ),
         (
             "accuracy_min",
-            "Accuracy",
-            "at least {:.4g}%",
-            tables.percent(row.accuracy if row else None),
+            measure.title,
+            "at least {:.4g}%" if findings.dataset.label_kind == "class" else "at least {:.4g}",
+            measure.written(row.merit if row else None),
         ),
         (
             "latency_p95_ms_max",
@@ -334,7 +347,7 @@ def _limits(findings: Findings, row: tables.ResultRow | None) -> list[Limit]:
         if key not in given:
             continue
         asked: float | str = given[key]
-        if key.startswith("accuracy"):
+        if "%" in words:
             asked = 100 * given[key]
         elif key.startswith("size"):
             asked = tables.size(given[key])
@@ -355,7 +368,8 @@ def _rows_are(dataset: Dataset) -> str:
 
 
 def _splits(dataset: Dataset) -> list[tuple[str, int, str]]:
-    made = "taken from the training rows, stratified by label"
+    how = "stratified by label" if dataset.label_kind == "class" else "at random"
+    made = f"taken from the training rows, {how}"
     return [
         ("train", dataset.train.rows, "what the models learn from"),
         (
@@ -367,13 +381,16 @@ def _splits(dataset: Dataset) -> list[tuple[str, int, str]]:
         (
             "test",
             dataset.test.rows,
-            "every accuracy on this page" + (f"; {made}" if dataset.test_made_from_train else ""),
+            f"every {tables.measure_of(dataset.label_kind).name} on this page"
+            + (f"; {made}" if dataset.test_made_from_train else ""),
         ),
     ]
 
 
 def _class_bars(dataset: Dataset) -> list[Bar]:
-    """Rows of each class, most frequent first."""
+    """Rows of each class, most frequent first. None for scores."""
+    if dataset.label_kind == "score":
+        return []
     splits = (dataset.train, dataset.validation, dataset.test)
     most = [max(split.label_counts, default=0) or 1 for split in splits]
     bars = []

@@ -77,12 +77,12 @@ _LABEL_OFFSETS = [
 
 @dataclass(frozen=True, kw_only=True)
 class _Point:
-    """A candidate in the plane of accuracy and latency."""
+    """A candidate in the plane of accuracy, or Spearman's ρ of scores, and latency."""
 
     row: ResultRow
     p50_ms: float
     p95_ms: float | None
-    accuracy: float
+    merit: float
 
 
 def accuracy_against_latency(findings: Findings) -> str | None:
@@ -90,14 +90,15 @@ def accuracy_against_latency(findings: Findings) -> str | None:
     points = _points(findings)
     if not points:
         return None
+    measure = _measure(findings)
     told = "; ".join(
-        f"{p.row.candidate}: {tables.percent(p.accuracy)} at {tables.milliseconds(p.p50_ms)}"
+        f"{p.row.candidate}: {measure.written(p.merit)} at {tables.milliseconds(p.p50_ms)}"
         for p in points
     )
     return as_svg(
         _accuracy_against_latency(findings, points),
         name="accuracy-latency",
-        told=f"Test accuracy against median latency. {told}.",
+        told=f"Test {measure.name} against median latency. {told}.",
     )
 
 
@@ -138,20 +139,21 @@ def training_curves(findings: Findings) -> str | None:
         return None
     colours = _series(findings)
     names = list(dict.fromkeys(_student_name(c) for c in curves if c.role != "teacher"))
-    figure, (losses, accuracies) = _figure(8.6, 3.7, columns=2)
+    measure = _measure(findings)
+    figure, (losses, merits) = _figure(8.6, 3.7, columns=2)
     for checkpoint in curves:
         is_teacher = checkpoint.role == "teacher"
         colour = _TEACHER_LINE if is_teacher else colours[_student_name(checkpoint)]
         # a stage that leaves the head untrained has a loss of its own, on another scale
         told = [
-            (epoch.epoch, epoch.validation_loss, epoch.validation_accuracy)
+            (epoch.epoch, epoch.validation_loss, epoch.validation_merit)
             for epoch in checkpoint.history
-            if epoch.validation_accuracy is not None
+            if epoch.validation_merit is not None
         ]
         epochs = [epoch for epoch, _, _ in told]
         for axes, values in (
             (losses, [loss for _, loss, _ in told]),
-            (accuracies, [accuracy for _, _, accuracy in told]),
+            (merits, [merit for _, _, merit in told]),
         ):
             axes.plot(
                 epochs,
@@ -163,10 +165,10 @@ def training_curves(findings: Findings) -> str | None:
                 marker="o",
                 markersize=5 if len(epochs) == 1 else 2.5,
             )
-    _titles(losses, "Validation loss (cross-entropy)", "epoch")
-    _titles(accuracies, "Validation accuracy", "epoch")
-    accuracies.yaxis.set_major_formatter(_percent_axis())
-    for axes in (losses, accuracies):
+    _titles(losses, f"Validation loss ({measure.loss})", "epoch")
+    _titles(merits, f"Validation {measure.name}", "epoch")
+    _merit_axis(merits, findings)
+    for axes in (losses, merits):
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
     handles = []
     if any(c.role == "teacher" for c in curves):
@@ -178,10 +180,11 @@ def training_curves(findings: Findings) -> str | None:
         )
     _legend(figure, handles)
     best = ", ".join(
-        f"{c.name} (seed {c.seed}) {max(e.validation_accuracy or 0.0 for e in c.history):.1%}"
+        f"{c.name} (seed {c.seed}) "
+        + measure.written(max(e.validation_merit or 0.0 for e in c.history))
         for c in curves
     )
-    return as_svg(figure, name="training", told=f"Best validation accuracy by epoch: {best}.")
+    return as_svg(figure, name="training", told=f"Best validation {measure.name} by epoch: {best}.")
 
 
 def latency_distributions(findings: Findings) -> str | None:
@@ -290,10 +293,19 @@ def most_changed(changes: Sequence[ClassChange]) -> list[ClassChange]:
 
 def _points(findings: Findings) -> list[_Point]:
     return [
-        _Point(row=row, p50_ms=row.p50_ms, p95_ms=row.p95_ms, accuracy=row.accuracy)
+        _Point(row=row, p50_ms=row.p50_ms, p95_ms=row.p95_ms, merit=row.merit)
         for row in tables.result_rows(findings)
-        if row.p50_ms is not None and row.accuracy is not None
+        if row.p50_ms is not None and row.merit is not None
     ]
+
+
+def _measure(findings: Findings) -> tables.Measure:
+    return tables.measure_of(findings.dataset.label_kind)
+
+
+def _merit_axis(axes: Axes, findings: Findings) -> None:
+    if findings.dataset.label_kind == "class":
+        axes.yaxis.set_major_formatter(_percent_axis())
 
 
 def _accuracy_against_latency(findings: Findings, points: Sequence[_Point]) -> Figure:
@@ -302,7 +314,7 @@ def _accuracy_against_latency(findings: Findings, points: Sequence[_Point]) -> F
     is_log = max(p.p50_ms for p in points) > 5 * fastest
     if is_log:
         axes.set_xscale("log")
-    worst, best = min(p.accuracy for p in points), max(p.accuracy for p in points)
+    worst, best = min(p.merit for p in points), max(p.merit for p in points)
     x_limits, y_limits = _limits(findings)
     span = max(best - worst, 0.02)
     # a limit far below everything would squeeze the points together; the gates' table names it
@@ -321,10 +333,10 @@ def _accuracy_against_latency(findings: Findings, points: Sequence[_Point]) -> F
         room = max(0.13 * (farthest - nearest), 0.1 * farthest)
         axes.set_xlim(max(0.0, nearest - room), farthest + room)
     _milliseconds_axis(axes)
-    axes.yaxis.set_major_formatter(_percent_axis())
+    _merit_axis(axes, findings)
     _titles(
         axes,
-        "Test accuracy",
+        f"Test {_measure(findings).name}",
         "median end-to-end latency of one request"
         + (", log scale" if is_log else "")
         + " (whisker: to p95)",
@@ -340,19 +352,19 @@ def _accuracy_against_latency(findings: Findings, points: Sequence[_Point]) -> F
         if point.p95_ms is not None:
             axes.plot(
                 [point.p50_ms, point.p95_ms],
-                [point.accuracy] * 2,
+                [point.merit] * 2,
                 color=colour,
                 linewidth=1.2,
                 alpha=0.7,
                 zorder=3,
             )
             axes.plot(
-                point.p95_ms, point.accuracy, "|", color=colour, markersize=6, alpha=0.8, zorder=3
+                point.p95_ms, point.merit, "|", color=colour, markersize=6, alpha=0.8, zorder=3
             )
         shape, _ = _SHAPES[point.row.runtime, point.row.precision]
         axes.scatter(
             point.p50_ms,
-            point.accuracy,
+            point.merit,
             s=area,
             marker=shape,
             facecolor=colour,
@@ -366,7 +378,7 @@ def _accuracy_against_latency(findings: Findings, points: Sequence[_Point]) -> F
             radius += 7
             axes.scatter(
                 point.p50_ms,
-                point.accuracy,
+                point.merit,
                 s=np.pi * radius**2,
                 marker="o",
                 facecolors="none",
@@ -514,12 +526,14 @@ def _limits(
     if "speedup_min" in given and reference and reference.p50_ms:
         limit = given["speedup_min"]
         x_limits.append((reference.p50_ms / limit, f"p50 for {limit:g}× speed-up"))
-    if "accuracy_kept_min" in given and reference and reference.accuracy:
+    name = _measure(findings).name
+    if "accuracy_kept_min" in given and reference and reference.merit:
         share = given["accuracy_kept_min"]
-        y_limits.append((share * reference.accuracy, f"{100 * share:g}% of the teacher's accuracy"))
+        y_limits.append((share * reference.merit, f"{100 * share:g}% of the teacher's {name}"))
     if "accuracy_min" in given:
         limit = given["accuracy_min"]
-        y_limits.append((limit, f"accuracy at least {100 * limit:g}%"))
+        shown = f"{100 * limit:g}%" if findings.dataset.label_kind == "class" else f"{limit:g}"
+        y_limits.append((limit, f"{name} at least {shown}"))
     return x_limits, y_limits
 
 
@@ -564,8 +578,8 @@ def _draw_limits(
 def _front(points: Sequence[_Point]) -> list[_Point]:
     """The Pareto front: nothing else is both faster and more accurate. Fastest first."""
     front: list[_Point] = []
-    for point in sorted(points, key=lambda p: (p.p50_ms, -p.accuracy)):
-        if not front or point.accuracy > front[-1].accuracy:
+    for point in sorted(points, key=lambda p: (p.p50_ms, -p.merit)):
+        if not front or point.merit > front[-1].merit:
             front.append(point)
     return front
 
@@ -573,8 +587,8 @@ def _front(points: Sequence[_Point]) -> list[_Point]:
 def _draw_front(axes: Axes, front: Sequence[_Point]) -> list[Bbox]:
     """A staircase along the front; the boxes of its steps, which labels should leave free."""
     right = axes.get_xlim()[1]
-    corners = [(p.p50_ms, p.accuracy) for p in front]
-    corners.append((right, front[-1].accuracy))
+    corners = [(p.p50_ms, p.merit) for p in front]
+    corners.append((right, front[-1].merit))
     axes.step(
         [x for x, _ in corners],
         [y for _, y in corners],
@@ -601,13 +615,13 @@ def _place_labels(
     """Names beside their points, none on another name or point where there is room at all."""
     figure = axes.figure
     assert isinstance(figure, Figure)
-    centers = [axes.transData.transform((p.p50_ms, p.accuracy)) for p in points]
+    centers = [axes.transData.transform((p.p50_ms, p.merit)) for p in points]
     taken = [*taken] + [
         Bbox.from_bounds(x - r, y - r, 2 * r, 2 * r)
         for (x, y), r in zip(centers, radii, strict=True)
     ]
     taken += [
-        _box_of_line(axes, (p.p50_ms, p.accuracy), (p.p95_ms, p.accuracy))
+        _box_of_line(axes, (p.p50_ms, p.merit), (p.p95_ms, p.merit))
         for p in points
         if p.p95_ms is not None
     ]
@@ -619,7 +633,7 @@ def _place_labels(
         point, radius = points[i], radii[i]
         name = axes.annotate(
             _shortened(point.row.candidate),
-            (point.p50_ms, point.accuracy),
+            (point.p50_ms, point.merit),
             xytext=(0, 0),
             textcoords="offset points",
             parse_math=False,
@@ -641,7 +655,7 @@ def _place_labels(
         if max(abs(offset[0]), abs(offset[1])) > 1.7:
             axes.annotate(
                 "",
-                (point.p50_ms, point.accuracy),
+                (point.p50_ms, point.merit),
                 xytext=name.get_position(),
                 textcoords="offset points",
                 arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6},

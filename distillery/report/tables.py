@@ -5,7 +5,7 @@ human units.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from statistics import fmean, median
 
@@ -18,6 +18,7 @@ from distillery.nouns import (
     Candidate,
     Findings,
     Gain,
+    LabelKind,
     Measurement,
     Precision,
     Quality,
@@ -35,9 +36,58 @@ NOT_KNOWN = "–"
 _ROLE_ORDER: tuple[Role, ...] = ("teacher", "champion", "student", "control")
 
 
+# what only the other kind of label has
+_OF_CLASSES = {"accuracy", "macro_f1", "accuracy_kept", "agreement"}
+_OF_SCORES = {"spearman", "pearson", "spearman_kept", "spearman_with_teacher"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """How quality is called and written: of classes, or of scores."""
+
+    name: str
+    second: str
+    agreement: str
+    loss: str
+    written: Callable[[float | None], str]
+    difference: Callable[[float], str]
+    unit: str
+
+    @property
+    def title(self) -> str:
+        """At the start of a line."""
+        return self.name[:1].upper() + self.name[1:]
+
+
+def measure_of(label_kind: LabelKind) -> Measure:
+    """Accuracy and macro F1, or Spearman's ρ and Pearson's r."""
+    if label_kind == "class":
+        return Measure(
+            name="accuracy",
+            second="Macro F1",
+            agreement="Agrees with teacher",
+            loss="cross-entropy",
+            written=percent,
+            difference=points,
+            unit="percentage points of accuracy",
+        )
+    return Measure(
+        name="Spearman ρ",
+        second="Pearson r",
+        agreement="ρ with teacher",
+        loss="squared error, scores scaled to 0–1",
+        written=decimal,
+        difference=signed,
+        unit="of Spearman ρ",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ResultRow:
-    """One candidate, next to the teacher in PyTorch. None: not measured, or too few samples."""
+    """One candidate, next to the teacher in PyTorch.
+
+    None: not measured, too few samples, or of the other kind of label.
+    """
 
     candidate: str
     role: Role
@@ -49,6 +99,10 @@ class ResultRow:
     macro_f1: float | None
     accuracy_kept: float | None
     agreement: float | None
+    spearman: float | None
+    pearson: float | None
+    spearman_kept: float | None
+    spearman_with_teacher: float | None
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
@@ -60,6 +114,35 @@ class ResultRow:
     speedup: float | None
     passed: bool | None
     reasons: tuple[str, ...]
+    label_kind: LabelKind
+
+    @property
+    def merit(self) -> float | None:
+        """Accuracy, or Spearman's ρ of scores."""
+        return self.accuracy if self.label_kind == "class" else self.spearman
+
+    @property
+    def second(self) -> float | None:
+        """Macro F1, or Pearson's r of scores."""
+        return self.macro_f1 if self.label_kind == "class" else self.pearson
+
+    @property
+    def kept(self) -> float | None:
+        """The merit as a share of the teacher's."""
+        return self.accuracy_kept if self.label_kind == "class" else self.spearman_kept
+
+    @property
+    def with_teacher(self) -> str:
+        """How far it answers as the teacher does."""
+        if self.label_kind == "class":
+            return percent(self.agreement)
+        return decimal(self.spearman_with_teacher)
+
+    @property
+    def record(self) -> dict[str, object]:
+        """By column, for JSON and tables; without those of the other kind of label."""
+        other = _OF_SCORES if self.label_kind == "class" else _OF_CLASSES
+        return {k: v for k, v in asdict(self).items() if k not in {*other, "label_kind"}}
 
     @property
     def verdict(self) -> str:
@@ -138,11 +221,11 @@ def subject(findings: Findings) -> Candidate | None:
     if won is not None:
         return won
     eligible = {r.candidate_name for r in findings.verdict.rulings if r.eligible}
-    accuracy = {q.candidate_name: q.accuracy for q in findings.qualities}
-    students = [c for c in findings.candidates if c.role == "student" and c.name in accuracy]
+    merit = {q.candidate_name: q.merit for q in findings.qualities}
+    students = [c for c in findings.candidates if c.role == "student" and c.name in merit]
     judged = [c for c in students if c.name in eligible] or students
     # the smaller of equally accurate ones
-    return max(judged, key=lambda c: (accuracy[c.name], -c.size_bytes), default=None)
+    return max(judged, key=lambda c: (merit[c.name], -c.size_bytes), default=None)
 
 
 def gain_of(findings: Findings, candidate: Candidate) -> Gain | None:
@@ -174,6 +257,8 @@ def _row(findings: Findings, candidate: Candidate) -> ResultRow:
     quality, teacher_quality = _quality(findings, candidate), _quality(findings, teacher)
     timed, teacher_timed = _measurement(findings, candidate), _measurement(findings, teacher)
     ruling = next((r for r in findings.verdict.rulings if r.candidate_name == candidate.name), None)
+    of_scores = findings.dataset.label_kind == "score"
+    kept = _kept(quality, teacher_quality)
     return ResultRow(
         candidate=candidate.name,
         role=candidate.role,
@@ -183,8 +268,12 @@ def _row(findings: Findings, candidate: Candidate) -> ResultRow:
         is_winner=is_winner(findings, candidate),
         accuracy=quality.accuracy if quality else None,
         macro_f1=quality.macro_f1 if quality else None,
-        accuracy_kept=_accuracy_kept(quality, teacher_quality),
-        agreement=_agreement(quality, teacher_quality),
+        accuracy_kept=None if of_scores else kept,
+        agreement=None if of_scores else _agreement(quality, teacher_quality),
+        spearman=quality.spearman if quality else None,
+        pearson=quality.pearson if quality else None,
+        spearman_kept=kept if of_scores else None,
+        spearman_with_teacher=_correlation(quality, teacher_quality) if of_scores else None,
         p50_ms=_percentile(timed.latencies_ms, 0.50) if timed else None,
         p95_ms=_percentile(timed.latencies_ms, 0.95) if timed else None,
         p99_ms=_percentile(timed.latencies_ms, 0.99) if timed else None,
@@ -196,14 +285,17 @@ def _row(findings: Findings, candidate: Candidate) -> ResultRow:
         speedup=_speedup(timed, teacher_timed),
         passed=ruling.passed if ruling and ruling.eligible else None,
         reasons=ruling.reasons if ruling else (),
+        label_kind=findings.dataset.label_kind,
     )
 
 
 def class_changes(findings: Findings) -> list[ClassChange]:
     """Recall of each class that has test rows: the subject against the teacher, worst first.
 
-    Empty where there is nobody to compare.
+    Empty where there is nobody to compare, or no classes.
     """
+    if findings.dataset.label_kind == "score":
+        return []
     candidate = subject(findings)
     quality = _quality(findings, candidate)
     teacher_quality = _quality(findings, reference(findings))
@@ -289,12 +381,13 @@ def study_table(rows: Sequence[StudyRow]) -> Table:
 
 def as_markdown(rows: Sequence[ResultRow]) -> str:
     """Every column, for a Prefect artifact or a model's description."""
+    measure = _measure_of_rows(rows)
     columns = (
         "Candidate",
-        "Accuracy",
-        "Macro F1",
-        "Accuracy kept",
-        "Agrees with teacher",
+        measure.title,
+        measure.second,
+        f"{measure.title} kept",
+        measure.agreement,
         "p50",
         "p95",
         "p99",
@@ -311,10 +404,10 @@ def as_markdown(rows: Sequence[ResultRow]) -> str:
     for row in rows:
         cells = (
             row.candidate,
-            percent(row.accuracy),
-            decimal(row.macro_f1),
-            percent(row.accuracy_kept),
-            percent(row.agreement),
+            measure.written(row.merit),
+            decimal(row.second),
+            percent(row.kept),
+            row.with_teacher,
             milliseconds(row.p50_ms),
             milliseconds(row.p95_ms),
             milliseconds(row.p99_ms),
@@ -335,9 +428,10 @@ def rich_table(rows: Sequence[ResultRow], *, width: int) -> Table:
     """
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", expand=False)
     table.add_column("candidate", overflow="fold", min_width=18)
+    measure = _measure_of_rows(rows)
     columns: dict[str, Callable[[ResultRow], str]] = {
-        "accuracy": lambda row: percent(row.accuracy),
-        "kept": lambda row: percent(row.accuracy_kept),
+        measure.name: lambda row: measure.written(row.merit),
+        "kept": lambda row: percent(row.kept),
         "p50": lambda row: milliseconds(row.p50_ms),
         "p95": lambda row: milliseconds(row.p95_ms),
         "rows/s": lambda row: count(row.rows_per_second),
@@ -361,6 +455,10 @@ def rich_table(rows: Sequence[ResultRow], *, width: int) -> Table:
     return table
 
 
+def _measure_of_rows(rows: Sequence[ResultRow]) -> Measure:
+    return measure_of(rows[0].label_kind if rows else "class")
+
+
 def percent(share: float | None) -> str:
     """``0.964`` → ``96.4%``. Never rounds to 100% what is not."""
     if share is None:
@@ -382,6 +480,12 @@ def points(difference: float) -> str:
     tenths = round(difference * 1000)
     sign = "+" if tenths > 0 else "−" if tenths < 0 else ""
     return f"{sign}{abs(tenths) / 10:.1f}"
+
+
+def signed(difference: float) -> str:
+    """A difference in ρ: ``-0.0121`` → ``−0.012``."""
+    shown = round(difference, 3)
+    return f"{'+' if shown > 0 else '−' if shown < 0 else ''}{abs(shown):.3f}"
 
 
 def milliseconds(ms: float | None) -> str:
@@ -447,10 +551,10 @@ def _measurement(findings: Findings, candidate: Candidate | None) -> Measurement
         return None
 
 
-def _accuracy_kept(quality: Quality | None, teacher: Quality | None) -> float | None:
-    if quality is None or teacher is None or not teacher.accuracy:
+def _kept(quality: Quality | None, teacher: Quality | None) -> float | None:
+    if quality is None or teacher is None or teacher.merit <= 0:
         return None
-    return quality.accuracy / teacher.accuracy
+    return quality.merit / teacher.merit
 
 
 def _agreement(quality: Quality | None, teacher: Quality | None) -> float | None:
@@ -459,6 +563,15 @@ def _agreement(quality: Quality | None, teacher: Quality | None) -> float | None
         return None
     same = [a == b for a, b in zip(quality.predictions, teacher.predictions, strict=True)]
     return sum(same) / len(same) if same else None
+
+
+def _correlation(quality: Quality | None, teacher: Quality | None) -> float | None:
+    """Spearman's ρ of both models' scores."""
+    if quality is None or teacher is None or not _same_rows(quality, teacher):
+        return None
+    from distillery.correlation import spearman
+
+    return spearman(quality.predictions, teacher.predictions)
 
 
 def _same_rows(one: Quality | None, other: Quality | None) -> bool:

@@ -75,7 +75,7 @@ def found_in(findings: Findings) -> list[Tree]:
     return [tree for tree in trees if tree is not None]
 
 
-def _read(student: Checkpoint, images: Sequence[Image], labels: Sequence[int]) -> Tree | None:
+def _read(student: Checkpoint, images: Sequence[Image], labels: Sequence[float]) -> Tree | None:
     folder = storage.fetch(student.artifact)
     if json.loads((folder / "config.json").read_text())["model_type"] != _MODEL_TYPE:
         return None
@@ -94,7 +94,7 @@ def _read(student: Checkpoint, images: Sequence[Image], labels: Sequence[int]) -
         leaves=leaves / leaves.sum(-1, keepdims=True),
         inputs=normalized.reshape(len(images), -1),
         images=tuple(images),
-        labels=tuple(labels),
+        labels=tuple(int(label) for label in labels),
     )
 
 

@@ -42,6 +42,11 @@ class Card:
     kind: Kind = "text"
     image_shape: Shape | None = None
 
+    @property
+    def gives_scores(self) -> bool:
+        """Whether the only logit is a score; classes are two or more."""
+        return len(self.label_names) == 1
+
     @classmethod
     def read(cls, folder: Path) -> "Card":
         """Raises ``ValueError`` with one clear line where the folder is no candidate."""

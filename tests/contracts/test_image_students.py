@@ -196,7 +196,7 @@ def test_trained_exported_and_quantized_it_still_knows(
         assert candidate.parity is not None
         assert {pixels for _, pixels in candidate.parity.shapes} == {H * W * C}
     for candidate in (reference, fp32, int8):
-        assert evaluation.evaluate(candidate, dataset).accuracy > 0.8, candidate.name
+        assert evaluation.evaluate(candidate, dataset).merit > 0.8, candidate.name
     engine = open_engine(storage.fetch(fp32.artifact), "onnxruntime")
     assert engine.card.kind == "image"
     assert engine.card.image_shape == dataset.image_shape

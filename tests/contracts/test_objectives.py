@@ -454,6 +454,24 @@ def test_permuted_labels_are_caught_where_labels_count(objective: Objective) -> 
     assert (objective.loss(permuted) != objective.loss(batch)) == counts
 
 
+@pytest.mark.parametrize("objective", [one for one in _VARIANTS if "score" in one.values[0].learns])
+def test_what_learns_scores_learns_a_single_logit(objective: Objective) -> None:
+    if _is_language(objective):
+        return  # of tokens, whatever the labels are
+    batch = _batch(objective)
+    assert batch.teacher is not None
+    own = batch.student.logits[:, :1].detach().requires_grad_()
+    graded = replace(
+        batch,
+        student=replace(batch.student, logits=own),
+        teacher=replace(batch.teacher, logits=batch.teacher.logits[:, :1]),
+        labels=torch.linspace(0, 1, _B),
+    )
+    _backward(objective.loss(graded))
+    trains_the_head = objective.selects_by == "accuracy"
+    assert (own.grad is not None and bool(own.grad.abs().sum() > 0)) == trains_the_head
+
+
 # labels
 
 

@@ -100,10 +100,33 @@ def test_sees_a_mask_that_is_not_heeded(folder: Path) -> None:
     assert alone.max_abs_logit_difference == pytest.approx(0, abs=1e-6)
     together = parity.compare(whole, broken, tiny.TEXTS, against="whole")
     assert together.max_abs_logit_difference > 1
-    assert parity.compare(broken, whole, tiny.TEXTS, against="broken").mean_kl < 1e-12
+    turned = parity.compare(broken, whole, tiny.TEXTS, against="broken")
+    assert turned.mean_kl == pytest.approx(0, abs=1e-12)
 
 
 def test_no_texts_is_an_error(folder: Path) -> None:
     engine = Fake(folder, constant(0, 1))
     with pytest.raises(ValueError, match="at least one text"):
         parity.compare(engine, engine, [], against="itself")
+
+
+def test_of_scores_ranks_are_compared(folder: Path) -> None:
+    Card(name="fake", label_names=("score",), max_length=32, is_pair=False, pad_token_id=0).write(
+        folder
+    )
+
+    def first_word(encoded: Encoded) -> NDArray[np.float32]:
+        return encoded["input_ids"][:, 1:2].astype(np.float32)
+
+    reference = Fake(folder, first_word)
+    same = parity.compare(reference, reference, tiny.TEXTS, against="itself")
+    assert same.rank_disagreement == pytest.approx(0)
+    assert same.mean_kl is None
+    assert same.label_flip_rate is None
+    higher = Fake(folder, lambda encoded: first_word(encoded) + 2)
+    moved = parity.compare(reference, higher, tiny.TEXTS, against="reference")
+    assert moved.max_abs_logit_difference == moved.mean_abs_logit_difference == 2
+    assert moved.rank_disagreement == pytest.approx(0), "all moved alike: no rank changed"
+    turned = Fake(folder, lambda encoded: -first_word(encoded))
+    found = parity.compare(reference, turned, tiny.TEXTS, against="reference")
+    assert found.rank_disagreement == pytest.approx(2)

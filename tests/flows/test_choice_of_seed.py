@@ -1,7 +1,7 @@
 """What a seed is chosen by."""
 
 from distillery.nouns import Artifact, Checkpoint, Epoch
-from flows.compress import best_validation_accuracy
+from flows.compress import best_validation
 
 
 def _checkpoint(*accuracies: float | None, best_epoch: float) -> Checkpoint:
@@ -25,9 +25,9 @@ def _checkpoint(*accuracies: float | None, best_epoch: float) -> Checkpoint:
 
 
 def test_it_is_the_accuracy_of_what_was_kept_and_not_of_an_earlier_stage() -> None:
-    assert best_validation_accuracy(_checkpoint(0.9, 0.7, 0.8, best_epoch=3)) == 0.8
+    assert best_validation(_checkpoint(0.9, 0.7, 0.8, best_epoch=3)) == 0.8
 
 
 def test_without_any_accuracy_it_is_none_at_all() -> None:
-    assert best_validation_accuracy(_checkpoint(None, best_epoch=1)) == 0
-    assert best_validation_accuracy(_checkpoint(best_epoch=0)) == 0
+    assert best_validation(_checkpoint(None, best_epoch=1)) == 0
+    assert best_validation(_checkpoint(best_epoch=0)) == 0

@@ -238,6 +238,7 @@ def test_from_a_seed_to_int8(is_pair: bool, bert: LoadedModel) -> None:
     assert fp32.parity.max_abs_logit_difference < 1e-4
     assert fp32.parity_failure is None
     assert int8.parity is not None
+    assert int8.parity.label_flip_rate is not None
     assert int8.parity.label_flip_rate < 0.02
     assert int8.size_bytes < 0.6 * fp32.size_bytes  # the graph itself is of a few kilobytes
     for candidate in (fp32, int8):
