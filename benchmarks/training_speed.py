@@ -58,8 +58,8 @@ def main() -> None:
 
 def measure(data: str, model: str, rows: int, rounds: int) -> dict[str, list[float]]:
     """Seconds of each round, by way of training."""
-    from distillery import preparation, storage
-    from distillery.encoding import Collator, encode
+    from distillery import storage
+    from distillery.data import preparation
     from distillery.objectives.base import Training
     from distillery.objectives.hard_labels import HardLabels
     from distillery.objectives.soft_targets import SoftTargets
@@ -70,7 +70,8 @@ def measure(data: str, model: str, rows: int, rounds: int) -> dict[str, list[flo
     from distillery.students.from_layers import FromLayers
     from distillery.teachers.base import LoadedModel
     from distillery.teachers.pretrained import Pretrained
-    from distillery.training import train
+    from distillery.training.encoding import Collator, encode
+    from distillery.training.trainer import train
 
     splits = preparation.load(Data(source=data, label="intent"))
     source = Pretrained(source=model, pooling="mean", max_length=64)

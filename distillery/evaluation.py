@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from distillery import preparation, storage
+from distillery import storage
 from distillery.correlation import pearson, spearman, spearmans
+from distillery.data import preparation
 from distillery.nouns import Candidate, Dataset, Gain, Quality
 from distillery.runtimes.opening import open_engine
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from distillery import launching, preparation, storage, tracking
+from distillery import storage, tracking
+from distillery.data import preparation
+from distillery.data.preparation import Splits
 from distillery.errors import UserError
+from distillery.launch import launching
 from distillery.nouns import Noun
 from distillery.objectives.base import Training
-from distillery.preparation import Splits
 from distillery.recipe import AnyStudent, Recipe
 from distillery.teachers import hub
 from distillery.teachers.cnn import CnnTeacher

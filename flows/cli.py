@@ -190,7 +190,8 @@ def join() -> None:
     """
     with _one_clear_line():
         _quiet_libraries()
-        from distillery import launching, storage
+        from distillery import storage
+        from distillery.launch import launching
 
         logging.basicConfig(format="%(message)s")
         logging.getLogger("distillery").setLevel(logging.INFO)

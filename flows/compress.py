@@ -24,7 +24,7 @@ from distillery.nouns import (
 )
 from distillery.provenance import code_version
 from distillery.recipe import AnyStudent, Launcher, Recipe
-from distillery.registration import Origin
+from distillery.registry.registration import Origin
 from distillery.verdict import judge
 from tasks.augment_dataset import augment_dataset
 from tasks.benchmark_candidates import benchmark_candidates

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from distillery import corpora, preparation
+from distillery.data import corpora, preparation
 from distillery.nouns import Checkpoint, Corpus, Dataset
 from distillery.recipe import AnyAugmentation
 from tasks.step import cached_step, recorded, work_folder

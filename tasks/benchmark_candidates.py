@@ -5,8 +5,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from distillery import preparation, storage
+from distillery import storage
 from distillery.benchmarking.driver import Entry
+from distillery.data import preparation
 from distillery.nouns import Candidate, Dataset, Measurement, Scenario
 from distillery.targets.this_machine import ThisMachine
 from tasks.step import fresh_step, recorded

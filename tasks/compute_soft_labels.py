@@ -1,6 +1,6 @@
 """The teacher's outputs over texts, once for all students."""
 
-from distillery import corpora, preparation
+from distillery.data import corpora, preparation
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels
 from tasks.step import cached_step, recorded
 

@@ -1,7 +1,7 @@
 """Distil one student over text without labels, before its task."""
 
-from distillery import launching
-from distillery.jobs import DistilGenerally
+from distillery.launch import launching
+from distillery.launch.jobs import DistilGenerally
 from distillery.nouns import Checkpoint, Corpus, Dataset
 from distillery.recipe import AnyStudent, Launcher
 from distillery.teachers.pretrained import Pretrained

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from distillery import digests, launching
-from distillery.jobs import Distil
+from distillery import digests
+from distillery.launch import launching
+from distillery.launch.jobs import Distil
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
 from distillery.recipe import AnyStudent, Launcher
 from tasks.step import cached_step, recorded, work_folder

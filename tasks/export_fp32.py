@@ -1,6 +1,6 @@
 """Export one checkpoint to ONNX."""
 
-from distillery import preparation
+from distillery.data import preparation
 from distillery.nouns import Candidate, Checkpoint, Dataset
 from distillery.recipe import Export
 from tasks.step import cached_step, recorded

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from distillery import champions
 from distillery.nouns import Candidate, Dataset
+from distillery.registry import champions
 from tasks.step import fresh_step
 
 

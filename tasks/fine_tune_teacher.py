@@ -1,7 +1,7 @@
 """Fine-tune the teacher, or take it as it is."""
 
-from distillery import launching
-from distillery.jobs import FineTune
+from distillery.launch import launching
+from distillery.launch.jobs import FineTune
 from distillery.nouns import Checkpoint, Dataset
 from distillery.recipe import AnyTeacher, Launcher
 from tasks.step import cached_step, recorded, work_folder

@@ -1,7 +1,7 @@
 """Text without labels, for general distillation."""
 
-from distillery import corpora
 from distillery.augmentation.unlabelled import Unlabelled
+from distillery.data import corpora
 from distillery.nouns import Corpus
 from tasks.step import fresh_step, recorded
 

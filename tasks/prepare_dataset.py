@@ -1,6 +1,6 @@
 """Load, check, split and clean the data."""
 
-from distillery import preparation
+from distillery.data import preparation
 from distillery.nouns import Dataset
 from distillery.recipe import Data
 from tasks.step import fresh_step, recorded

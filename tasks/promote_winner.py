@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from distillery import promotion
 from distillery.nouns import RegisteredVersion, Verdict
+from distillery.registry import promotion
 from tasks.step import fresh_step, recorded
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from distillery import preparation
+from distillery.data import preparation
 from distillery.nouns import Candidate, Dataset
 from distillery.recipe import Export
 from tasks.step import cached_step, recorded

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from distillery import registration
 from distillery.nouns import Candidate, Measurement, Quality, RegisteredVersion
-from distillery.registration import Origin
+from distillery.registry import registration
+from distillery.registry.registration import Origin
 from tasks.step import fresh_step, recorded
 
 

@@ -1,7 +1,7 @@
 """Train the control of one student with one seed."""
 
-from distillery import launching
-from distillery.jobs import Distil
+from distillery.launch import launching
+from distillery.launch.jobs import Distil
 from distillery.nouns import Checkpoint, Corpus, Dataset, Teacher
 from distillery.recipe import AnyStudent, Launcher
 from tasks.step import cached_step, recorded, work_folder

@@ -1,7 +1,7 @@
 """The pre-trained encoder as a language model, for general distillation over tokens."""
 
-from distillery import launching
-from distillery.jobs import LanguageModel
+from distillery.launch import launching
+from distillery.launch.jobs import LanguageModel
 from distillery.nouns import Checkpoint, Corpus
 from distillery.objectives.base import Training
 from distillery.recipe import Launcher

@@ -9,7 +9,7 @@ import datasets
 import numpy as np
 import PIL.Image
 
-from distillery import preparation
+from distillery.data import preparation
 from distillery.nouns import Dataset
 from distillery.recipe import Data
 from distillery.runtimes.images import Image

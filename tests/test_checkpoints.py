@@ -7,10 +7,11 @@ import torch
 from export import tiny
 from factories import make_teacher
 
-from distillery import checkpoints, vocabulary
-from distillery.encoding import Collator, encode
+from distillery import checkpoints
 from distillery.students.from_layers import FromLayers
 from distillery.teachers.base import LoadedModel
+from distillery.training.encoding import Collator, encode
+from distillery.vocabularies import vocabulary
 
 
 @torch.no_grad()

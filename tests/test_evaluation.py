@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import f1_score  # type: ignore[import-untyped]
 
-from distillery import evaluation, preparation, storage
+from distillery import evaluation, storage
+from distillery.data import preparation
+from distillery.data.preparation import Rows, Splits
 from distillery.nouns import Candidate, Dataset, Quality
-from distillery.preparation import Rows, Splits
 from distillery.recipe import Data
 from distillery.runtimes.base import Card
 

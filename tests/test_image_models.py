@@ -13,8 +13,9 @@ import pandas as pd
 import pictures
 import pytest
 
-from distillery import digests, distillation, preflight, preparation, storage, tracking
+from distillery import digests, preflight, storage, tracking
 from distillery.benchmarking.driver import Entry, Plan
+from distillery.data import preparation
 from distillery.errors import UserError
 from distillery.export import candidates
 from distillery.nouns import Candidate, Checkpoint, Dataset, Epoch, RegisteredVersion, Scenario
@@ -22,6 +23,7 @@ from distillery.objectives.base import Training
 from distillery.recipe import Export, Recipe
 from distillery.targets.this_machine import ThisMachine
 from distillery.teachers.cnn import CnnTeacher
+from distillery.training import distillation
 
 TEACHER = CnnTeacher(
     channels=(8, 16),

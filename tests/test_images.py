@@ -8,7 +8,7 @@ import pictures
 import PIL.Image
 import pytest
 
-from distillery import preparation
+from distillery.data import preparation
 from distillery.runtimes import images
 from distillery.runtimes.base import Card, ImageEncoder
 from distillery.runtimes.images import Image

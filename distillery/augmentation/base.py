@@ -18,7 +18,7 @@ from distillery.errors import UserError
 from distillery.nouns import Noun
 
 if TYPE_CHECKING:
-    from distillery.preparation import Text
+    from distillery.data.preparation import Text
     from distillery.teachers.base import LoadedModel
 
 Make = Callable[[int], "Iterable[Text]"]

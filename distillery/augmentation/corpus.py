@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from distillery import corpora, digests
+from distillery import digests
 from distillery.augmentation.base import Augmentation, Make
-from distillery.corpora import Texts
-from distillery.lazy import Chosen, Joined
+from distillery.data import corpora
+from distillery.data.corpora import Texts
+from distillery.data.lazy import Chosen, Joined
+from distillery.data.preparation import Text, normalized
 from distillery.nouns import Noun
-from distillery.preparation import Text, normalized
 from distillery.teachers.base import LoadedModel
 
 log = logging.getLogger(__name__)

@@ -13,10 +13,10 @@ from transformers.utils import logging as transformers_logging
 
 from distillery.augmentation.base import restated
 from distillery.augmentation.words import Word
-from distillery.encoding import Collator
 from distillery.errors import UserError
 from distillery.teachers import hub
 from distillery.teachers.base import LoadedModel, architecture_of
+from distillery.training.encoding import Collator
 
 log = logging.getLogger(__name__)
 

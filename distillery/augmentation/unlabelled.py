@@ -12,7 +12,7 @@ from distillery.errors import UserError
 if TYPE_CHECKING:
     import datasets
 
-    from distillery.preparation import Text
+    from distillery.data.preparation import Text
     from distillery.teachers.base import LoadedModel
 
 _BATCH_ROWS = 1000  # read at once
@@ -84,7 +84,7 @@ class Unlabelled(Augmentation):
 
     def _rows(self) -> "datasets.Dataset":
         # preparation imports the recipe, which lists this class
-        from distillery.preparation import load_source
+        from distillery.data.preparation import load_source
         from distillery.recipe import Data
 
         wanted = Data(source=self.source, config=self.config, train_split=self.split)

@@ -14,7 +14,8 @@ from matplotlib.patches import ConnectionPatch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from distillery import preparation, storage
+from distillery import storage
+from distillery.data import preparation
 from distillery.nouns import Checkpoint, Findings
 from distillery.report.plots import INK, MUTED, SERIES, as_svg
 from distillery.runtimes.images import Image, stacked

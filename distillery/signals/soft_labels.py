@@ -18,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 
 from distillery import __version__, checkpoints, digests, storage
-from distillery.encoding import collator_of, inputs_of
+from distillery.data.lazy import Lazy
+from distillery.data.preparation import Example, key
 from distillery.errors import DamagedArtifactError
-from distillery.lazy import Lazy
 from distillery.nouns import Checkpoint, SoftLabels, Teacher
-from distillery.preparation import Example, key
 from distillery.teachers.base import LoadedModel
+from distillery.training.encoding import collator_of, inputs_of
 
 log = logging.getLogger(__name__)
 

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from distillery import own_vocabulary
 from distillery.errors import UserError
 from distillery.nouns import Architecture
 from distillery.students.base import Student
 from distillery.teachers.base import LoadedModel
+from distillery.vocabularies import own_vocabulary
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -80,6 +80,6 @@ class FromLayers(Student):
         made = LoadedModel(model=student, tokenizer=teacher.tokenizer)
         if self.trimming is None:
             return made
-        from distillery import vocabulary
+        from distillery.vocabularies import vocabulary
 
         return vocabulary.trim(made, texts, seen_at_least=self.trimming.seen_at_least)

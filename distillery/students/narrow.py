@@ -77,6 +77,6 @@ class Narrow(Student):
         made = LoadedModel(model=model, tokenizer=teacher.tokenizer)
         if self.trimming is None:
             return made
-        from distillery import vocabulary
+        from distillery.vocabularies import vocabulary
 
         return vocabulary.trim(made, texts, seen_at_least=self.trimming.seen_at_least)

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from distillery import own_vocabulary
 from distillery.nouns import Architecture
 from distillery.objectives.base import Training
 from distillery.objectives.hard_labels import HardLabels
 from distillery.teachers.base import LoadedModel, TextTeacher
+from distillery.vocabularies import own_vocabulary
 
 if TYPE_CHECKING:
     from transformers import BertConfig

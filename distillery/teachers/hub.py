@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from distillery.asking_hub import ask_hub
+from distillery.data.asking_hub import ask_hub
 from distillery.errors import UserError
 from distillery.teachers.base import LoadedModel
 

@@ -15,7 +15,7 @@ from distillery.augmentation.base import Augmentation
 from distillery.augmentation.corpus import Augmented, augment
 from distillery.augmentation.masked_words import MaskedWords
 from distillery.augmentation.tang_rules import TangRules
-from distillery.preparation import Text, normalized
+from distillery.data.preparation import Text, normalized
 from distillery.teachers.base import LoadedModel
 
 _TEXTS: list[Text] = list(dict.fromkeys(tiny.TEXTS))

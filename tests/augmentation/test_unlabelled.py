@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from distillery.augmentation.unlabelled import Unlabelled
+from distillery.data.preparation import Text
 from distillery.errors import UserError
-from distillery.preparation import Text
 from distillery.teachers.base import LoadedModel
 
 pytestmark = pytest.mark.usefixtures("storage_root")

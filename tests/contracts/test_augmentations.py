@@ -16,7 +16,7 @@ import distillery.augmentation
 from distillery.augmentation import base
 from distillery.augmentation.base import Augmentation
 from distillery.augmentation.corpus import augment
-from distillery.preparation import Text, normalized
+from distillery.data.preparation import Text, normalized
 from distillery.teachers.base import LoadedModel
 
 _SINGLES: list[Text] = list(dict.fromkeys(tiny.TEXTS))

@@ -13,8 +13,8 @@ import torch
 from transformers import set_seed
 
 import distillery.students
-from distillery import checkpoints, distillation, evaluation, preparation, storage
-from distillery.encoding import collator_of, inputs_of
+from distillery import checkpoints, evaluation, storage
+from distillery.data import preparation
 from distillery.export import candidates
 from distillery.nouns import Checkpoint, Dataset
 from distillery.objectives.base import Training
@@ -25,6 +25,8 @@ from distillery.signals import soft_labels
 from distillery.students.images import ImageStudent
 from distillery.teachers.base import LoadedModel
 from distillery.teachers.cnn import CnnTeacher
+from distillery.training import distillation
+from distillery.training.encoding import collator_of, inputs_of
 
 _NEEDED: dict[str, dict[str, Any]] = {
     "MlpStudent": {"hidden_sizes": (24,)},

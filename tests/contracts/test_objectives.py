@@ -17,7 +17,7 @@ from torch.nn.functional import cross_entropy
 import distillery.objectives
 from distillery.nouns import Architecture
 from distillery.objectives.base import UNLABELLED, Batch, Objective, Outputs
-from distillery.parts import counts, weights
+from distillery.training.parts import counts, weights
 
 _B, _S, _C, _A, _D = 6, 4, 5, 4, 6
 _H = _A * _D

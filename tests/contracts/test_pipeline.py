@@ -10,15 +10,8 @@ import pytest
 import torch
 from export import tiny
 
-from distillery import (
-    checkpoints,
-    corpora,
-    distillation,
-    evaluation,
-    general,
-    preparation,
-    storage,
-)
+from distillery import checkpoints, evaluation, storage
+from distillery.data import corpora, preparation
 from distillery.export import candidates
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels
 from distillery.objectives.base import Objective, Training
@@ -32,6 +25,7 @@ from distillery.students.from_layers import FromLayers
 from distillery.students.narrow import Narrow
 from distillery.students.peers import Peers
 from distillery.teachers.pretrained import Pretrained
+from distillery.training import distillation, general
 
 _TRAINING = Training(epochs=1, batch_size=8, learning_rate=1e-3)
 _SETTINGS: dict[str, dict[str, Any]] = {

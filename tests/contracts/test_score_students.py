@@ -6,23 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from distillery import (
-    corpora,
-    distillation,
-    evaluation,
-    preparation,
-    registration,
-    storage,
-    tracking,
-)
+from distillery import evaluation, storage, tracking
+from distillery.data import corpora, preparation
+from distillery.data.preparation import Text
 from distillery.export import candidates, ensemble
 from distillery.nouns import Checkpoint, Dataset, Ensemble, SoftLabels, Teacher
 from distillery.objectives.base import Training
 from distillery.objectives.hard_labels import HardLabels
 from distillery.objectives.logit_mse import LogitMse
 from distillery.objectives.tinybert_layers import TinyBertLayers
-from distillery.preparation import Text
 from distillery.recipe import Data, Export
+from distillery.registry import registration
 from distillery.runtimes.opening import open_engine
 from distillery.signals import soft_labels as cache
 from distillery.students.base import Student
@@ -30,6 +24,7 @@ from distillery.students.bilstm import BiLstm
 from distillery.students.from_layers import FromLayers
 from distillery.teachers.classifier import Classifier
 from distillery.teachers.from_scratch import FromScratch
+from distillery.training import distillation
 
 _QUICK = Training(epochs=4, batch_size=8, learning_rate=3e-3)
 _TASK = (LogitMse(training=_QUICK),)

@@ -17,12 +17,12 @@ from transformers import set_seed
 
 import distillery.students
 from distillery import checkpoints
-from distillery.encoding import Collator, encode
 from distillery.objectives.base import Training
 from distillery.objectives.hard_labels import HardLabels
 from distillery.objectives.soft_targets import SoftTargets
 from distillery.students.base import Student
 from distillery.teachers.base import LoadedModel, architecture_of
+from distillery.training.encoding import Collator, encode
 
 _ENCODER = Path(tempfile.mkdtemp(prefix="encoder-"))
 atexit.register(shutil.rmtree, _ENCODER, ignore_errors=True)

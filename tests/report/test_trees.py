@@ -9,12 +9,13 @@ import pytest
 import torch
 from factories import make_checkpoint
 
-from distillery import checkpoints, preparation
+from distillery import checkpoints
 from distillery.architectures.soft_tree import SoftTree, SoftTreeConfig
-from distillery.encoding import collator_of, inputs_of
+from distillery.data import preparation
 from distillery.report import trees
 from distillery.report.trees import Tree
 from distillery.teachers.base import LoadedModel
+from distillery.training.encoding import collator_of, inputs_of
 
 
 @pytest.fixture(params=[1, 5], ids=["one decision", "five"])

@@ -5,10 +5,10 @@ import torch
 from export import tiny
 from factories import make_teacher
 
-from distillery.encoding import Collator, encode
 from distillery.signals.forward import Forward
 from distillery.signals.teaching import CachedTeaching, LiveTeaching, averaged
 from distillery.teachers.base import LoadedModel
+from distillery.training.encoding import Collator, encode
 
 _TEXTS = ["move my money to the bank", "weather", "please move"]
 

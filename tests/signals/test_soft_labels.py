@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from distillery import checkpoints, preparation, storage
+from distillery import checkpoints, storage
+from distillery.data import preparation
 from distillery.errors import DamagedArtifactError
 from distillery.nouns import Checkpoint, Dataset, SoftLabels
 from distillery.recipe import Data
@@ -20,7 +21,7 @@ def taught(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Dataset, Checkpoint, SoftLabels]:
     monkeypatch.setenv("DISTILLERY_STORAGE", str(tmp_path / "store"))
-    from distillery import distillation
+    from distillery.training import distillation
 
     lines = ["text,label"] + [
         f"{word} {i},{word}" for i in range(20) for word in ("red", "one", "dog")

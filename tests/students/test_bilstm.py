@@ -12,15 +12,15 @@ from factories import make_checkpoint, make_teacher
 from transformers import set_seed
 
 from distillery import checkpoints
-from distillery.encoding import Collator, encode
+from distillery.data.preparation import Text
 from distillery.errors import UserError
 from distillery.export import candidates
-from distillery.preparation import Text
 from distillery.recipe import Export
 from distillery.runtimes.opening import open_engine
 from distillery.storage import fetch
 from distillery.students.bilstm import BiLstm
 from distillery.teachers.base import LoadedModel, architecture_of
+from distillery.training.encoding import Collator, encode
 
 SIZE = 12
 TEXTS = [f"please move {n} dollars, to my {place}!" for n in range(9) for place in ("bank", "card")]

@@ -14,7 +14,6 @@ from transformers import ModernBertConfig, ModernBertForSequenceClassification, 
 
 from distillery import checkpoints
 from distillery.architectures.pooled_encoder import PooledEncoder
-from distillery.encoding import Collator, encode
 from distillery.errors import UserError
 from distillery.export import fusion, pytorch_to_onnx
 from distillery.objectives.base import Training
@@ -24,7 +23,8 @@ from distillery.objectives.soft_targets import SoftTargets
 from distillery.students.early_exits import EarlyExits
 from distillery.students.from_layers import FromLayers
 from distillery.teachers.base import LoadedModel, architecture_of
-from distillery.training import train
+from distillery.training.encoding import Collator, encode
+from distillery.training.trainer import train
 
 _TEXTS = ["move my money", "weather", "to the bank now please", "my weather"]
 

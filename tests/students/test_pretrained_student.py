@@ -10,10 +10,10 @@ from factories import make_teacher
 from transformers import AutoModel
 
 from distillery import checkpoints
-from distillery.encoding import Collator, encode
 from distillery.errors import UserError
 from distillery.students.pretrained import PretrainedStudent
 from distillery.teachers.base import LoadedModel, architecture_of
+from distillery.training.encoding import Collator, encode
 
 _POOLINGS: tuple[Literal["first_token", "mean"], ...] = ("first_token", "mean")
 

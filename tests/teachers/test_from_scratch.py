@@ -9,12 +9,12 @@ import torch
 from pydantic import ValidationError
 from transformers import set_seed
 
+from distillery.data.preparation import Text
 from distillery.digests import of_json
-from distillery.encoding import Collator, encode
 from distillery.objectives.base import Training
-from distillery.preparation import Text
 from distillery.teachers.base import LoadedModel
 from distillery.teachers.from_scratch import FromScratch
+from distillery.training.encoding import Collator, encode
 
 TEXTS = [f"please move {n} dollars to my {place}" for n in range(9) for place in ("bank", "card")]
 LABELS = ("move_money", "ask", "other")

@@ -7,9 +7,9 @@ import torch
 from export import tiny
 
 from distillery import checkpoints
-from distillery.encoding import Collator, encode
 from distillery.teachers.base import LoadedModel
 from distillery.teachers.pretrained import Pretrained
+from distillery.training.encoding import Collator, encode
 
 _TEXTS = ["move my money", "weather", "to the bank now please"]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from distillery import preparation
+from distillery.data import preparation
 from distillery.errors import UserError
 from distillery.nouns import Dataset
 from distillery.recipe import Data

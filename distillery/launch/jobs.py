@@ -34,7 +34,7 @@ class FineTune(Job):
 
     def run(self, *, work: Path, on_epoch: OnEpoch) -> Checkpoint:
         """As ``distillation.fine_tune``."""
-        from distillery import distillation
+        from distillery.training import distillation
 
         return distillation.fine_tune(
             self.teacher,
@@ -61,7 +61,7 @@ class Distil(Job):
 
     def run(self, *, work: Path, on_epoch: OnEpoch) -> Checkpoint:
         """As ``distillation.distill``."""
-        from distillery import distillation
+        from distillery.training import distillation
 
         return distillation.distill(
             self.student,
@@ -88,7 +88,7 @@ class LanguageModel(Job):
 
     def run(self, *, work: Path, on_epoch: OnEpoch) -> Checkpoint:
         """As ``general.language_model``."""
-        from distillery import general
+        from distillery.training import general
 
         return general.language_model(
             self.source, self.corpus, self.training, seed=self.seed, work=work, on_epoch=on_epoch
@@ -109,7 +109,7 @@ class DistilGenerally(Job):
 
     def run(self, *, work: Path, on_epoch: OnEpoch) -> Checkpoint:
         """As ``general.distill_generally``."""
-        from distillery import general
+        from distillery.training import general
 
         return general.distill_generally(
             self.student,

@@ -16,9 +16,11 @@ from export import tiny
 from torch import Tensor
 from transformers import set_seed
 
-from distillery import checkpoints, corpora, distillation, launching, preparation, storage
+from distillery import checkpoints, storage
+from distillery.data import corpora, preparation
 from distillery.errors import UserError
-from distillery.jobs import AnyJob, Distil
+from distillery.launch import launching
+from distillery.launch.jobs import AnyJob, Distil
 from distillery.nouns import Checkpoint, Epoch
 from distillery.objectives.base import Training
 from distillery.objectives.soft_targets import SoftTargets
@@ -27,6 +29,7 @@ from distillery.recipe import Data, Launcher
 from distillery.signals import soft_labels as cache
 from distillery.students.narrow import Narrow
 from distillery.teachers.pretrained import Pretrained
+from distillery.training import distillation
 
 pytestmark = pytest.mark.slow
 
@@ -282,7 +285,11 @@ def _launched() -> list[int]:
     for process in psutil.process_iter(["cmdline", "status"]):
         arguments = process.info["cmdline"] or []
         mine = any(part.startswith(os.environ["DISTILLERY_STORAGE"]) for part in arguments)
-        if mine and "distillery.launched" in arguments and process.info["status"] != "zombie":
+        if (
+            mine
+            and "distillery.launch.launched" in arguments
+            and process.info["status"] != "zombie"
+        ):
             found.append(process.pid)
     return found
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from distillery import digests, storage
-from distillery.asking_hub import ask_hub
+from distillery.data.asking_hub import ask_hub
+from distillery.data.lazy import Lazy
 from distillery.errors import UserError
-from distillery.lazy import Lazy
 from distillery.nouns import Dataset, Split
 from distillery.recipe import Data
 from distillery.runtimes import images

@@ -20,12 +20,14 @@ from transformers import (
     RobertaTokenizer,
 )
 
-from distillery import checkpoints, encoding, vocabulary
+from distillery import checkpoints
 from distillery.architectures.pooled_encoder import PooledEncoder, PooledEncoderConfig
+from distillery.data.preparation import Text
 from distillery.errors import UserError
-from distillery.preparation import Text
 from distillery.runtimes.base import Card, TextEncoder
 from distillery.teachers.base import LoadedModel
+from distillery.training import encoding
+from distillery.vocabularies import vocabulary
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 ROBERTA = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
@@ -426,7 +428,7 @@ def test_clinc150_with_a_real_encoder(
     pooled.train(False)
     before = LoadedModel(model=pooled, tokenizer=encoder.tokenizer)
 
-    with caplog.at_level(logging.INFO, "distillery.vocabulary"):
+    with caplog.at_level(logging.INFO, "distillery.vocabularies.vocabulary"):
         after = vocabulary.trim(before, texts)
 
     kept = len(after.tokenizer)

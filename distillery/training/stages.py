@@ -9,13 +9,21 @@ from pathlib import Path
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from distillery.encoding import Collator, Row, Rows, TeachersIds, collator_of, inputs_of, tokenized
+from distillery.data.preparation import Example
 from distillery.nouns import Epoch
 from distillery.objectives.base import Objective
-from distillery.preparation import Example
 from distillery.signals.teaching import Teaching
 from distillery.teachers.base import LoadedModel
-from distillery.training import Trained, train
+from distillery.training.encoding import (
+    Collator,
+    Row,
+    Rows,
+    TeachersIds,
+    collator_of,
+    inputs_of,
+    tokenized,
+)
+from distillery.training.trainer import Trained, train
 
 OnEpoch = Callable[[Epoch], None]
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from distillery.lazy import Lazy
+from distillery.data.lazy import Lazy
 from distillery.teachers.base import LoadedModel
 
 Range = tuple[float, float]

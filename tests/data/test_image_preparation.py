@@ -9,7 +9,7 @@ import pictures
 import PIL.Image
 import pytest
 
-from distillery import preparation
+from distillery.data import preparation
 from distillery.errors import UserError
 from distillery.recipe import Data
 from distillery.runtimes.images import Image

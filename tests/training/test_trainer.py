@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from distillery import digests, preparation, storage
+from distillery import digests, storage
+from distillery.data import preparation
 from distillery.nouns import Checkpoint, Dataset, Epoch
 from distillery.recipe import Data
 from distillery.teachers.from_scratch import FromScratch
@@ -96,7 +97,7 @@ def test_a_torn_checkpoint_is_not_resumed_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISTILLERY_STORAGE", str(tmp_path / "store"))
-    from distillery import distillation
+    from distillery.training import distillation
 
     dataset = _dataset(tmp_path)
     work = storage.work("torn")

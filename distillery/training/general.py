@@ -12,18 +12,20 @@ from pathlib import Path
 
 from transformers import AutoModelForMaskedLM, PreTrainedModel, set_seed
 
-from distillery import checkpoints, corpora, preparation, processes
-from distillery.encoding import Collator, MaskingCollator
+from distillery import checkpoints
+from distillery.data import corpora, preparation
+from distillery.data.preparation import Example, Text
+from distillery.launch import processes
 from distillery.nouns import Checkpoint, Corpus
 from distillery.objectives.base import UNLABELLED, Objective, Training
 from distillery.objectives.masked_language_model import MaskedLanguageModel
-from distillery.preparation import Example, Text
 from distillery.signals.teaching import LiveTeaching
-from distillery.stages import Curriculum, Lesson, OnEpoch, Split, through
 from distillery.students.base import Student
 from distillery.teachers.base import LoadedModel, architecture_of
 from distillery.teachers.pretrained import Pretrained
-from distillery.training import Trained
+from distillery.training.encoding import Collator, MaskingCollator
+from distillery.training.stages import Curriculum, Lesson, OnEpoch, Split, through
+from distillery.training.trainer import Trained
 
 _HELD_OUT_SHARE = 0.02
 

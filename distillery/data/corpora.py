@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from distillery import storage
-from distillery.lazy import Lazy
+from distillery.data.lazy import Lazy
+from distillery.data.preparation import Text
 from distillery.nouns import Corpus
-from distillery.preparation import Text
 
 if TYPE_CHECKING:
     import pyarrow

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
-from distillery.lazy import Lazy
+from distillery.data.lazy import Lazy
+from distillery.data.preparation import Example, Text
 from distillery.objectives.base import UNLABELLED
-from distillery.preparation import Example, Text
 from distillery.runtimes.images import Image
 from distillery.teachers.base import LoadedModel
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import BatchSampler, Sampler
 
-from distillery import processes
-from distillery.encoding import Row
+from distillery.launch import processes
 from distillery.objectives.base import UNLABELLED, Portion
+from distillery.training.encoding import Row
 
 Batch = dict[str, Tensor]
 

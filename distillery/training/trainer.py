@@ -33,15 +33,16 @@ from transformers import (
 )
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
-from distillery import correlation, processes
-from distillery.encoding import TEACHERS, Collator, Row
+from distillery import correlation
+from distillery.launch import processes
 from distillery.nouns import Epoch
 from distillery.objectives.base import Batch, Objective, Outputs, Portion, Training
 from distillery.objectives.hard_labels import HardLabels
-from distillery.parts import Counted, OwnParts, weights
 from distillery.signals.forward import Forward
 from distillery.signals.teaching import Teaching
 from distillery.teachers.base import LoadedModel
+from distillery.training.encoding import TEACHERS, Collator, Row
+from distillery.training.parts import Counted, OwnParts, weights
 
 log = logging.getLogger(__name__)
 

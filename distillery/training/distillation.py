@@ -8,15 +8,16 @@ from typing import Literal
 
 from transformers import set_seed
 
-from distillery import checkpoints, corpora, preparation, processes, scores
-from distillery.lazy import Joined
+from distillery import checkpoints
+from distillery.data import corpora, preparation
+from distillery.data.lazy import Joined
+from distillery.data.preparation import Example
+from distillery.launch import processes
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
 from distillery.objectives.base import UNLABELLED, Objective
-from distillery.preparation import Example
 from distillery.runtimes.images import Image
 from distillery.signals import soft_labels as cache
 from distillery.signals.teaching import CachedTeaching, LiveTeaching
-from distillery.stages import Curriculum, Lesson, OnEpoch, Split, through
 from distillery.students.base import Student
 from distillery.teachers.base import (
     ImageTeacher,
@@ -25,7 +26,9 @@ from distillery.teachers.base import (
     TextTeacher,
     architecture_of,
 )
-from distillery.training import Trained
+from distillery.training import scores
+from distillery.training.stages import Curriculum, Lesson, OnEpoch, Split, through
+from distillery.training.trainer import Trained
 
 
 def fine_tune(

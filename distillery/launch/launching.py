@@ -21,7 +21,7 @@ from typing import IO
 
 from distillery import storage
 from distillery.errors import UserError
-from distillery.jobs import Job, OnEpoch
+from distillery.launch.jobs import Job, OnEpoch
 from distillery.nouns import Checkpoint, Epoch, Noun
 from distillery.recipe import Launcher
 
@@ -179,7 +179,7 @@ def _agent(call: Call, output: IO[bytes] | None) -> Iterator["subprocess.Popen[b
         [
             *(sys.executable, "-m", "torch.distributed.run"),
             *(f"--nproc-per-node={call.processes}", *meeting),
-            *("-m", "distillery.launched", str(storage.root() / call.folder)),
+            *("-m", "distillery.launch.launched", str(storage.root() / call.folder)),
         ],
         # a library that was told how many threads to use was told for each process
         env={"OMP_NUM_THREADS": str(threads), **os.environ, STARTED_BY: str(os.getpid())},

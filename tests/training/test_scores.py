@@ -7,8 +7,9 @@ import torch
 from export import tiny
 from transformers import AutoModelForSequenceClassification
 
-from distillery import checkpoints, scores
+from distillery import checkpoints
 from distillery.teachers.base import LoadedModel
+from distillery.training import scores
 
 
 def test_the_training_range_is_learned_as_0_to_1() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from distillery.lazy import Chosen, Joined, Lazy
+from distillery.data.lazy import Chosen, Joined, Lazy
 
 
 class Squares(Lazy[int]):

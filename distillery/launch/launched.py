@@ -1,4 +1,7 @@
-"""One of several processes that train together: ``torchrun ... -m distillery.launched FOLDER``."""
+"""One of several processes that train together.
+
+``torchrun ... -m distillery.launch.launched FOLDER``.
+"""
 
 import contextlib
 import json
@@ -13,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from distillery.errors import UserError
-from distillery.launching import JOB, RESULT, SAID, STARTED_BY, TRAINING
+from distillery.launch.launching import JOB, RESULT, SAID, STARTED_BY, TRAINING
 from distillery.nouns import Epoch
 
 _WATCH_SECONDS = 0.5
@@ -35,8 +38,8 @@ def main(folder: Path) -> None:
 def _train(folder: Path) -> None:
     import torch
 
-    from distillery import processes
-    from distillery.jobs import AnyJob
+    from distillery.launch import processes
+    from distillery.launch.jobs import AnyJob
 
     on_gpu = torch.cuda.is_available()
     if on_gpu:

@@ -69,7 +69,9 @@ class _Slow(BaseHTTPRequestHandler):
 def test_a_slow_answer_is_an_answer(tmp_path: Path) -> None:
     server = HTTPServer(("127.0.0.1", 0), _Slow)
     Thread(target=server.serve_forever, daemon=True).start()
-    program = 'from distillery.asking_hub import ask_hub; ask_hub("a/b", "config.json", "model")'
+    program = (
+        'from distillery.data.asking_hub import ask_hub; ask_hub("a/b", "config.json", "model")'
+    )
     subprocess.run(
         [sys.executable, "-c", program],
         env=_environment(tmp_path, f"http://127.0.0.1:{server.server_port}"),
@@ -79,6 +81,6 @@ def test_a_slow_answer_is_an_answer(tmp_path: Path) -> None:
 
 
 def test_offline_nobody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    from distillery.asking_hub import ask_hub
+    from distillery.data.asking_hub import ask_hub
 
     ask_hub("nobody/nothing", "config.json", "model")  # the tests' own setting

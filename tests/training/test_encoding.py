@@ -7,10 +7,10 @@ import torch
 from export import tiny
 from factories import make_teacher
 
-from distillery.encoding import Collator, MaskingCollator, Rows, encode, tokenized
+from distillery.data.preparation import Text
 from distillery.objectives.base import UNLABELLED
-from distillery.preparation import Text
 from distillery.teachers.base import LoadedModel
+from distillery.training.encoding import Collator, MaskingCollator, Rows, encode, tokenized
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,8 @@ from typing import Any
 import datasets
 import pytest
 
-from distillery import preparation, storage
+from distillery import storage
+from distillery.data import preparation
 from distillery.errors import UserError
 from distillery.nouns import Dataset
 from distillery.recipe import Data

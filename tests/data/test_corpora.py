@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from export import tiny
 
-from distillery import corpora, preparation, storage
-from distillery.preparation import Text
+from distillery import storage
+from distillery.data import corpora, preparation
+from distillery.data.preparation import Text
 
 pytestmark = pytest.mark.usefixtures("storage_root")
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distillery import own_vocabulary
 from distillery.digests import of_json
+from distillery.vocabularies import own_vocabulary
 
 TEXTS = [f"please move {n} dollars to my {place}" for n in range(9) for place in ("bank", "card")]
 LEARNED = own_vocabulary.learn(TEXTS, 128, 24)

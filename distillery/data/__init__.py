@@ -1,0 +1,1 @@
+"""Data sets and corpora: loaded, checked, cleaned, stored; and sequences larger than memory."""

@@ -1,0 +1,1 @@
+"""Versions in the model registry: what each is, and which one reigns."""

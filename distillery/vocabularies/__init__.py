@@ -1,0 +1,1 @@
+"""A student's tokens: its teacher's trimmed, or its own."""
