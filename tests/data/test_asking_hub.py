@@ -14,7 +14,7 @@ _ASK = """
 import sys, time
 import datasets
 from transformers import AutoConfig, AutoTokenizer
-from distillery import preparation
+from distillery.data import preparation
 from distillery.errors import UserError
 from distillery.recipe import Data
 from distillery.teachers import hub

@@ -64,10 +64,11 @@ def watch():
         peak = max(peak, anonymous_bytes())
         time.sleep(0.002)
 
-from distillery import checkpoints, corpora
+from distillery import checkpoints
+from distillery.data import corpora
 from distillery.augmentation.unlabelled import Unlabelled
-from distillery.encoding import collator_of
-from distillery.stages import Split, _encoded
+from distillery.training.encoding import collator_of
+from distillery.training.stages import Split, _encoded
 
 source, folder, work, *sizes = sys.argv[1:]
 loaded = checkpoints.load_folder(Path(folder))

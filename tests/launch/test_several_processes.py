@@ -155,8 +155,9 @@ def test_a_step_in_two_parts_is_the_same_step(job: Distil, alone: Checkpoint) ->
 _KILLED = textwrap.dedent(
     """
     import os, signal, sys
-    from distillery import launching, storage
-    from distillery.jobs import AnyJob
+    from distillery import storage
+    from distillery.launch import launching
+    from distillery.launch.jobs import AnyJob
     from distillery.recipe import Launcher
     def on_epoch(epoch):
         if epoch.epoch == 3:

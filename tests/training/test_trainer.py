@@ -43,7 +43,8 @@ _TEACHER = FromScratch.model_validate(
 _SCRIPT = textwrap.dedent(
     """
     import os, signal, sys
-    from distillery import distillation, storage
+    from distillery import storage
+    from distillery.training import distillation
     from distillery.nouns import Dataset
     from distillery.teachers.from_scratch import FromScratch
     last = int(sys.argv[4])

@@ -54,7 +54,7 @@ def test_the_commonest_characters_are_kept() -> None:
 @pytest.mark.parametrize("texts", [TEXTS, MANY], ids=["words", "characters"])
 def test_another_process_learns_the_same(texts: list[str]) -> None:
     script = (
-        "from distillery import own_vocabulary\n"
+        "from distillery.vocabularies import own_vocabulary\n"
         "from distillery.digests import of_json\n"
         f"print(of_json(own_vocabulary.learn({texts!r}, 128, 24).get_vocab()))"
     )
