@@ -243,7 +243,7 @@ def _quiet_libraries() -> None:
 
 def _summary(findings: "Findings") -> dict[str, object]:
     from distillery import storage
-    from distillery.report import tables
+    from distillery.report.results import result_rows
 
     return {
         "promoted": findings.verdict.promoted,
@@ -251,7 +251,7 @@ def _summary(findings: "Findings") -> dict[str, object]:
         "summary": findings.verdict.summary,
         "model": findings.model,
         "champion_unchanged": findings.verdict.champion_unchanged,
-        "results": [row.record for row in tables.result_rows(findings)],
+        "results": [row.record for row in result_rows(findings)],
         # the default is empty: what only the other kind of label has
         "gains": [gain.model_dump(exclude_defaults=True) for gain in findings.gains],
         "temperature_study": (
@@ -266,8 +266,10 @@ def _summary(findings: "Findings") -> dict[str, object]:
 def _show(findings: "Findings") -> None:
     from distillery import storage
     from distillery.report import tables
+    from distillery.report.results import result_rows
+    from distillery.report.study import study_rows, study_table
 
-    out.print(tables.rich_table(tables.result_rows(findings), width=out.width))
+    out.print(tables.rich_table(result_rows(findings), width=out.width))
     of_scores = findings.dataset.label_kind == "score"
     unit, times, places = ("of Spearman ρ", 1, 4) if of_scores else ("points", 100, 2)
     for gain in findings.gains:
@@ -281,7 +283,7 @@ def _show(findings: "Findings") -> None:
         out.print(
             f"{name} by temperature: mean over seeds (lowest to highest). Choose on validation."
         )
-        out.print(tables.study_table(tables.study_rows(findings.temperature_study)))
+        out.print(study_table(study_rows(findings.temperature_study)))
     colour = "green" if findings.verdict.promoted else "yellow"
     out.print(f"[bold {colour}]{_escaped(findings.verdict.summary)}[/]")
     report = storage.root() / "reports" / findings.flow_run_id / "report.html"

@@ -12,7 +12,10 @@ from prefect.artifacts import (
 
 from distillery import storage, tracking
 from distillery.nouns import Findings
-from distillery.report import page, plots, tables, trees
+from distillery.report import page, tables, trees
+from distillery.report.measure import measure_of
+from distillery.report.plots import accuracy_against_latency, accuracy_against_temperature
+from distillery.report.results import result_rows
 from tasks.step import fresh_step
 
 
@@ -27,8 +30,8 @@ def publish_report(findings: Findings, run_id: str) -> Path:
     run = tracking.StepRun(run_id)
     run.file(report)
     run.file(folder / "findings.json")
-    rows = tables.result_rows(findings)
-    measure = tables.measure_of(findings.dataset.label_kind)
+    rows = result_rows(findings)
+    measure = measure_of(findings.dataset.label_kind)
     for row in rows:
         if row.is_winner:
             run.metrics(
@@ -45,7 +48,7 @@ def publish_report(findings: Findings, run_id: str) -> Path:
             )
     run.tags({"verdict": findings.verdict.summary[:4000]})
 
-    png = base64.b64encode(plots.png_of_accuracy_against_latency(findings)).decode()
+    png = base64.b64encode(accuracy_against_latency.png(findings)).decode()
     create_markdown_artifact(
         f"## {findings.verdict.summary}\n\n{tables.as_markdown(rows)}",
         key="verdict",
@@ -62,7 +65,7 @@ def publish_report(findings: Findings, run_id: str) -> Path:
         description=f"{measure.title} against latency",
     )
     if findings.temperature_study is not None:
-        drawn = plots.png_of_accuracy_against_temperature(findings.temperature_study)
+        drawn = accuracy_against_temperature.png(findings.temperature_study)
         create_image_artifact(
             f"data:image/png;base64,{base64.b64encode(drawn).decode()}",
             key="accuracy-against-temperature",

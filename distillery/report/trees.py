@@ -17,7 +17,8 @@ from safetensors.numpy import load_file
 from distillery import storage
 from distillery.data import preparation
 from distillery.nouns import Checkpoint, Findings
-from distillery.report.plots import INK, MUTED, SERIES, as_svg
+from distillery.report.plots.colours import INK, MUTED, SERIES
+from distillery.report.plots.figure import as_svg
 from distillery.runtimes.images import Image, stacked
 
 # C classes, D depth, L = 2^D leaves, N images, P = height · width · channels of one

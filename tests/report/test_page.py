@@ -8,8 +8,8 @@ import pytest
 from run_by_hand import EVIL, run, study
 
 from distillery.nouns import Artifact, Checkpoint, Corpus, Findings
-from distillery.report import page, plots
-from distillery.report.tables import ClassChange
+from distillery.report import page
+from distillery.report.plots import accuracy_against_latency, accuracy_against_temperature
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 
@@ -159,8 +159,8 @@ def test_too_few_samples_are_a_dash_and_no_number() -> None:
     assert "2.00 ms" not in reader.text
     assert "No candidate was measured, so there is nothing to plot." in reader.text
     assert "faster than the teacher" not in reader.text
-    assert plots.accuracy_against_latency(findings) is None
-    assert plots.png_of_accuracy_against_latency(findings).startswith(b"\x89PNG")
+    assert accuracy_against_latency.svg(findings) is None
+    assert accuracy_against_latency.png(findings).startswith(b"\x89PNG")
 
 
 def test_a_run_that_measured_and_trained_nothing_still_has_a_page() -> None:
@@ -231,16 +231,6 @@ def test_it_is_written_at_once_or_not_at_all(
 
     assert target.read_text(encoding="utf-8") == before
     assert [path.name for path in target.parent.iterdir()] == ["page.html"]
-
-
-def test_plots_show_the_worst_and_best_classes_only() -> None:
-    changes = [
-        ClassChange(label=str(i), rows=10, teacher_recall=0.5, recall=0.5 + (i - 20) / 100)
-        for i in range(41)
-    ]
-    shown = [change.label for change in plots.most_changed(changes)]
-
-    assert shown == [str(i) for i in range(10)] + [str(i) for i in range(36, 41)]
 
 
 def test_lineage_tells_of_general_distillation_and_of_a_head_trained_for_it(
@@ -324,4 +314,4 @@ def test_a_study_of_one_seed_without_a_control_says_so() -> None:
     _, reader = read(run().model_copy(update={"temperature_study": alone}))
     assert "One seed: another would move every point." in reader.text
     assert "Dotted: the control" not in reader.text
-    assert plots.png_of_accuracy_against_temperature(alone).startswith(b"\x89PNG")
+    assert accuracy_against_temperature.png(alone).startswith(b"\x89PNG")

@@ -9,7 +9,9 @@ from scipy.stats import spearmanr
 from test_page import read
 
 from distillery.nouns import Dataset, Epoch, Findings, Gain, Quality
-from distillery.report import plots, tables
+from distillery.report import tables, units
+from distillery.report.plots import accuracy_against_latency, per_class_changes, training_curves
+from distillery.report.results import result_rows
 
 TRUTH = (0.0, 1.0, 2.0, 3.0, 4.0, 5.0)
 BY_TEACHER = (0.5, 0.0, 2.5, 3.0, 4.5, 4.75)
@@ -105,7 +107,7 @@ def _rho(one: tuple[float, ...], other: tuple[float, ...]) -> float:
 
 
 def test_a_student_next_to_its_teacher(findings: Findings) -> None:
-    row = next(r for r in tables.result_rows(findings) if r.candidate == "student int8")
+    row = next(r for r in result_rows(findings) if r.candidate == "student int8")
     assert (row.accuracy, row.macro_f1, row.accuracy_kept, row.agreement) == (None,) * 4
     assert row.spearman == pytest.approx(_rho(BY_STUDENT, TRUTH))
     assert row.spearman_kept == pytest.approx(_rho(BY_STUDENT, TRUTH) / _rho(BY_TEACHER, TRUTH))
@@ -115,7 +117,7 @@ def test_a_student_next_to_its_teacher(findings: Findings) -> None:
 
 
 def test_rows_of_classes_have_no_columns_of_scores() -> None:
-    record = tables.result_rows(run())[0].record
+    record = result_rows(run())[0].record
     assert not [name for name in record if "spearman" in name or "pearson" in name]
     assert {"accuracy", "macro_f1", "accuracy_kept", "agreement", "p50_ms"} <= set(record)
 
@@ -127,12 +129,12 @@ def test_nothing_is_kept_of_a_teacher_that_ranks_nothing(findings: Findings) -> 
         else quality
         for quality in findings.qualities
     )
-    rows = tables.result_rows(findings.model_copy(update={"qualities": qualities}))
+    rows = result_rows(findings.model_copy(update={"qualities": qualities}))
     assert {row.spearman_kept for row in rows} == {None}
 
 
 def test_tables_name_what_they_show(findings: Findings) -> None:
-    rows = tables.result_rows(findings)
+    rows = result_rows(findings)
     heading = tables.as_markdown(rows).splitlines()[0]
     assert "| Spearman ρ | Pearson r | Spearman ρ kept | ρ with teacher |" in heading
     console = Console(file=StringIO(), width=120)
@@ -161,19 +163,19 @@ def test_the_page_says_nothing_of_classes(findings: Findings) -> None:
 
 
 def test_plots_name_what_they_show(findings: Findings) -> None:
-    drawn = plots.accuracy_against_latency(findings)
+    drawn = accuracy_against_latency.svg(findings)
     assert drawn is not None
     assert "Test Spearman ρ" in drawn
     assert "Spearman ρ at least 0.85" in drawn
     assert "ccuracy" not in drawn.replace('id="accuracy', "").replace("#accuracy", "")
-    curves = plots.training_curves(findings)
+    curves = training_curves.svg(findings)
     assert curves is not None
     assert "Validation Spearman ρ" in curves
     assert "squared error" in curves
-    assert plots.per_class_changes(findings) is None
+    assert per_class_changes.svg(findings) is None
 
 
 def test_differences_of_rho_are_no_percentage_points() -> None:
-    assert tables.signed(0.0125) == "+0.013" or tables.signed(0.0125) == "+0.012"
-    assert tables.signed(-0.0121) == "−0.012"
-    assert tables.signed(0.0001) == "0.000"
+    assert units.signed(0.0125) == "+0.013" or units.signed(0.0125) == "+0.012"
+    assert units.signed(-0.0121) == "−0.012"
+    assert units.signed(0.0001) == "0.000"
