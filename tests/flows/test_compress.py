@@ -111,13 +111,13 @@ def test_over_seeds_the_gain_has_an_interval_and_the_best_seed_goes_on(
 
 
 def test_a_damaged_artifact_is_noticed_and_made_again(home: Home, first: Outcome) -> None:
-    (weights,) = (home.folder / "storage" / "artifacts" / "soft-labels").glob("*/*.safetensors")
-    content = weights.read_bytes()
-    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    (logits,) = (home.folder / "storage" / "artifacts" / "soft-labels").glob("*/*.npy")
+    content = logits.read_bytes()
+    logits.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     again = home.compress()
     assert again.trained() == {"compute-soft-labels"}
     assert "damaged" in again.log
-    assert weights.read_bytes() == content
+    assert logits.read_bytes() == content
 
 
 def test_no_model_passes_impossible_demands_and_the_exit_code_says_so(
