@@ -48,6 +48,8 @@ _SERVED_FILES = (
     "runtimes/base.py",
     "runtimes/images.py",
     "runtimes/onnxruntime_cpu.py",
+    "serving/__init__.py",
+    "serving/base.py",
 )
 _REACH_SECONDS = 10
 _LONGEST_PARAM = 6000

@@ -1,53 +1,29 @@
-"""The registered model (MLflow "models from code"): image in, labels and probabilities out.
-
-Depends on onnxruntime, pillow, tokenizers, numpy and pandas only; ``distillery.runtimes`` travels
-with the model. What runs here is the engine that was evaluated and benchmarked.
-"""
+"""The registered model of images: image in, labels and probabilities out."""
 
 import base64
 import binascii
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from mlflow.models import set_model
-from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from numpy.typing import NDArray
 
-from distillery.runtimes.base import softmax
+from distillery.runtimes.base import Example
 from distillery.runtimes.images import Image, decoded
-from distillery.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
+from distillery.serving.base import Served
 
 
-class ImageClassifier(PythonModel):
+class ImageClassifier(Served):
     """Column ``image``: a PNG or JPEG file in base64, or its pixels as nested lists, 0 to 255."""
 
-    def load_context(self, context: PythonModelContext) -> None:
-        """Open the graph."""
-        self._engine = OnnxRuntimeCpu(Path(context.artifacts["candidate"]))
+    def examples(self, model_input: pd.DataFrame) -> Sequence[Example]:
+        """Raises ``ValueError`` for what is no image."""
+        return [_image(one) for one in model_input["image"]]
 
-    def predict(
-        self,
-        context: PythonModelContext,
-        model_input: pd.DataFrame,
-        params: dict[str, object] | None = None,
-    ) -> pd.DataFrame:
-        """``label``, its ``probability``, and the ``probabilities`` of all labels, a row each.
-
-        Raises ``ValueError`` for what is no image, or one of another size.
-        """
-        names = self._engine.card.label_names
-        probabilities = softmax(self._engine.predict([_image(one) for one in model_input["image"]]))
-        best = probabilities.argmax(-1)
-        return pd.DataFrame(
-            {
-                "label": [names[i] for i in best],
-                "probability": probabilities[np.arange(len(best)), best].astype(float),
-                "probabilities": [
-                    {name: float(p) for name, p in zip(names, row, strict=True)}
-                    for row in probabilities
-                ],
-            }
-        )
+    def answers(self, logits: NDArray[np.float32]) -> pd.DataFrame:
+        """``label``, its ``probability``, and the ``probabilities`` of all labels."""
+        return self.labels(logits)
 
 
 def _image(value: object) -> Image:

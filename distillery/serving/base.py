@@ -1,0 +1,67 @@
+"""What every registered model is (MLflow "models from code"): a candidate's engine behind a table.
+
+Depends on onnxruntime, tokenizers, numpy and pandas only, and for images on pillow; this file and
+``distillery.runtimes`` travel with the model. What runs here is the engine that was evaluated and
+benchmarked.
+"""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from numpy.typing import NDArray
+
+from distillery.runtimes.base import Example, Text, softmax
+from distillery.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
+
+
+class Served(PythonModel):
+    """Examples in, one row of answers each."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Open the graph and, for text, the tokenizer."""
+        self._engine = OnnxRuntimeCpu(Path(context.artifacts["candidate"]))
+
+    def predict(
+        self,
+        context: PythonModelContext,
+        model_input: pd.DataFrame,
+        params: dict[str, object] | None = None,
+    ) -> pd.DataFrame:
+        """A row of answers for each row. Raises ``ValueError`` for what is no example."""
+        return self.answers(self._engine.predict(self.examples(model_input)))
+
+    @abstractmethod
+    def examples(self, model_input: pd.DataFrame) -> Sequence[Example]:
+        """What the engine reads."""
+
+    @abstractmethod
+    def answers(self, logits: NDArray[np.float32]) -> pd.DataFrame:
+        """What is said of (N, C) logits."""
+
+    def texts(self, model_input: pd.DataFrame) -> list[Text]:
+        """Column ``text``, with ``text_pair`` where the model reads pairs."""
+        texts: list[Text] = [str(text) for text in model_input["text"]]
+        if self._engine.card.is_pair:
+            pairs = (str(text) for text in model_input["text_pair"])
+            texts = [(str(first), second) for first, second in zip(texts, pairs, strict=True)]
+        return texts
+
+    def labels(self, logits: NDArray[np.float32]) -> pd.DataFrame:
+        """``label``, its ``probability``, and the ``probabilities`` of all labels."""
+        names = self._engine.card.label_names
+        probabilities = softmax(logits)
+        best = probabilities.argmax(-1)
+        return pd.DataFrame(
+            {
+                "label": [names[i] for i in best],
+                "probability": probabilities[np.arange(len(best)), best].astype(float),
+                "probabilities": [
+                    {name: float(p) for name, p in zip(names, row, strict=True)}
+                    for row in probabilities
+                ],
+            }
+        )
