@@ -123,13 +123,14 @@ def check(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption = Fa
     table.add_row("data", f"{rows}; {what}")
     if plan.leaked_rows_removed:
         table.add_row("", f"{plan.leaked_rows_removed} leaked training rows left out")
-    table.add_row("teacher", f"{parameters['teacher']:,} parameters")
+    for name in loaded.teachers:
+        table.add_row(name, f"{parameters[name]:,} parameters")
+    whole = "the teacher" if len(loaded.teachers) == 1 else "the ensemble"
+    of_teachers = sum(parameters[name] for name in loaded.teachers)
     for student in loaded.students:
         count = parameters[student.name]
-        share = count / parameters["teacher"]
-        table.add_row(
-            f"student {student.name}", f"{count:,} parameters ({share:.0%} of the teacher)"
-        )
+        share = count / of_teachers
+        table.add_row(f"student {student.name}", f"{count:,} parameters ({share:.0%} of {whole})")
     table.add_row("trainings", str(plan.trainings))
     table.add_row("tracking", plan.tracking_uri)
     table.add_row("storage", plan.storage_root)

@@ -58,6 +58,15 @@ def test_check_says_what_a_run_would_do(tmp_path: Path) -> None:
     assert plan["parameters"]["one-layer"] < plan["parameters"]["teacher"]
 
 
+def test_check_tells_of_every_teacher_of_an_ensemble(tmp_path: Path) -> None:
+    small = "{kind: from_scratch, layers: 2, hidden_size: 48, heads: 4}"
+    ensemble = f"teacher={{kind: ensemble, members: [{small}, {small}]}}"
+    done = _run(tmp_path, "check", "quickstart", "--set", ensemble)
+    assert done.returncode == 0, done.stderr
+    assert "teacher-1" in done.stdout and "teacher-2" in done.stdout
+    assert "of the ensemble" in done.stdout
+
+
 def _csv(tmp_path: Path, name: str, content: str) -> str:
     path = tmp_path / name
     path.write_text(content)
