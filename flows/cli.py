@@ -292,4 +292,6 @@ def _show(findings: "Findings") -> None:
     out.print("Pages: `distillery ui` opens Prefect and MLflow on this machine.")
     if findings.verdict.promoted:
         example = '"some text"' if findings.dataset.kind == "text" else "some.png"
+        if findings.dataset.is_pair:
+            example = '--pair "some text" "another"'
         out.print(f"Try it: distillery predict models:/{findings.model}@champion {example}")

@@ -28,7 +28,7 @@ def fetch(model: str, dataset: Dataset, challengers: Sequence[Candidate]) -> Can
             version.uri,
         )
         return None
-    if card.image_shape != dataset.image_shape:
+    if (card.image_shape, card.is_pair) != (dataset.image_shape, dataset.is_pair):
         log.warning("the champion %s reads other rows; it cannot be compared", version.uri)
         return None
     tags = tracking.tags_of(version)

@@ -63,7 +63,8 @@ def test_check_tells_of_every_teacher_of_an_ensemble(tmp_path: Path) -> None:
     ensemble = f"teacher={{kind: ensemble, members: [{small}, {small}]}}"
     done = _run(tmp_path, "check", "quickstart", "--set", ensemble)
     assert done.returncode == 0, done.stderr
-    assert "teacher-1" in done.stdout and "teacher-2" in done.stdout
+    assert "teacher-1" in done.stdout
+    assert "teacher-2" in done.stdout
     assert "of the ensemble" in done.stdout
 
 
