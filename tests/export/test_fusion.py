@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -16,41 +17,44 @@ from .conftest import Made
 EXPECTED = {
     "bert": {
         "Attention": 2,
-        "BiasGelu": 2,
+        "Gelu": 2,
         "FirstTokenOnly": 1,
         "EmbedLayerNormalization": 1,
-        "SkipLayerNormalization": 4,
+        "LayerNormalization": 4,
+        "ResidualSum": 4,
     },
     # positions count from the padding token, which EmbedLayerNormalization cannot express
     "roberta": {
         "Attention": 2,
-        "BiasGelu": 2,
+        "Gelu": 2,
         "FirstTokenOnly": 1,
-        "LayerNormalization": 1,
-        "SkipLayerNormalization": 4,
+        "LayerNormalization": 5,
+        "ResidualSum": 5,
     },
     # the one Gelu without a bias is the classification head's
     "electra": {
         "Attention": 2,
-        "BiasGelu": 2,
+        "Gelu": 3,
         "FirstTokenOnly": 1,
         "EmbedLayerNormalization": 1,
-        "Gelu": 1,
-        "SkipLayerNormalization": 4,
+        "LayerNormalization": 4,
+        "ResidualSum": 4,
     },
     "distilbert": {
         "Attention": 2,
-        "BiasGelu": 2,
+        "Gelu": 2,
         "FirstTokenOnly": 1,
         "EmbedLayerNormalization": 1,
-        "SkipLayerNormalization": 4,
+        "LayerNormalization": 4,
+        "ResidualSum": 4,
     },
     # the mean reads every token
     "pooled_encoder": {
         "Attention": 2,
-        "BiasGelu": 2,
+        "Gelu": 2,
         "EmbedLayerNormalization": 1,
-        "SkipLayerNormalization": 4,
+        "LayerNormalization": 4,
+        "ResidualSum": 4,
     },
     # nothing to fuse
     "bilstm": {},
@@ -89,6 +93,18 @@ def test_fuses_every_layer_and_keeps_the_answers(
         inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": 0 * ids}
         asked = {node.name: inputs[node.name] for node in fused.get_inputs()}
         np.testing.assert_allclose(fused.run(None, asked)[0], traced.run(None, asked)[0], atol=1e-4)
+
+
+@pytest.mark.parametrize("architecture", ["bert", "roberta", "distilbert", "pooled_encoder"])
+def test_a_session_fuses_no_slow_kernel_back_in(
+    architecture: str, made: Made, tmp_path: Path
+) -> None:
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "opened.onnx")
+    onnxruntime.InferenceSession(made(architecture) / "fused.onnx", options)
+    opened = [node.op_type for node in onnx.load(tmp_path / "opened.onnx").graph.node]
+    assert opened.count("Attention") == tiny.LAYERS
+    assert "SkipLayerNormalization" not in opened
 
 
 def test_same_bytes_twice(made: Made, tmp_path: Path) -> None:
