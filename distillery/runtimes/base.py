@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from distillery.runtimes.images import Image, Shape, stacked, words
+from distillery.runtimes.word_memo import WordMemo
 
 Text = str | tuple[str, str]
 """One input: a text, or a pair of texts."""
@@ -66,18 +67,26 @@ class Card:
 
 
 class TextEncoder:
-    """Tokenizes with the Rust tokenizer alone, padding to the longest row of the batch."""
+    """Tokenizes without torch or Transformers, padding to the longest row of the batch."""
 
     def __init__(self, folder: Path, card: Card) -> None:
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        path = folder / "tokenizer.json"
+        self._tokenizer = Tokenizer.from_file(str(path))
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(card.max_length)
         self._pad_token_id = card.pad_token_id
+        self._memo = WordMemo.of(path, self._tokenizer, card.max_length)
 
     def __call__(self, texts: Sequence[Text]) -> Encoded:
         """Int64 arrays, each (B, S)."""
         if len(texts) == 1:  # the serving path: no batch call, no padding
             text = texts[0]
+            if self._memo is not None and isinstance(text, str):
+                known = self._memo.ids(text)
+                if known is not None:
+                    ids = np.array([known], dtype=np.int64)
+                    mask, types = np.ones_like(ids), np.zeros_like(ids)
+                    return {"input_ids": ids, "attention_mask": mask, "token_type_ids": types}
             one = (
                 self._tokenizer.encode(text)
                 if isinstance(text, str)
