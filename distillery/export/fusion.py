@@ -27,7 +27,7 @@ FIRST_ONLY = "FirstTokenOnly"
 """The count of last layers that compute the first token alone: 1, or left out."""
 
 RESIDUAL_SUM = "ResidualSum"
-"""The count of sums kept apart from the layer norm after them: two a layer, and one of embeddings."""
+"""The count of sums kept apart from the layer norm after them: two a layer, or more."""
 
 # each output token depends on the same input token alone
 _TOKEN_WISE = {
