@@ -141,3 +141,16 @@ def test_a_root_that_may_not_be_written(storage_root: Path) -> None:
         pytest.skip("this user may write anywhere")
     with pytest.raises(UserError, match="Permission denied; set DISTILLERY_STORAGE to a folder"):
         storage.ready()
+
+
+def test_content_is_hashed_once_and_again_when_a_file_changes(storage_root: Path) -> None:
+    artifact = _put()
+    model = storage.fetch(artifact) / "model"
+    for path in (model, *model.parent.rglob("*"), model.parent):
+        os.utime(path, (1, 1))
+    assert storage.is_intact(artifact)
+    model.write_text("weightz")
+    os.utime(model, (1, 1))
+    assert storage.is_intact(artifact), "not read again: neither size nor time has changed"
+    os.utime(model, (2, 2))
+    assert not storage.is_intact(artifact)
