@@ -21,10 +21,15 @@ import onnx
 from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
 
+from distillery.export import bidirectional
+
 log = logging.getLogger(__name__)
 
 FIRST_ONLY = "FirstTokenOnly"
 """The count of last layers that compute the first token alone: 1, or left out."""
+
+BOTH_DIRECTIONS = "BidirectionalLSTM"
+"""The count of operators that read both ways."""
 
 RESIDUAL_SUM = "ResidualSum"
 """The count of sums kept apart from the layer norm after them: two a layer, or more."""
@@ -73,6 +78,12 @@ def fuse(
             f"(all fused operators: {counts or 'none'}); the graph must come from eager attention "
             "and the tracing exporter"
         )
+    lstms = [node.name for node in fused.model.graph.node if node.op_type == "LSTM"]
+    if lstms:
+        if not bidirectional.merge(fused.model.graph):
+            raise FusionError(f"the LSTMs {', '.join(lstms)} were not recognized as two directions")
+        fused.prune_graph()
+        counts[BOTH_DIRECTIONS] = 1
     if sums := _residuals_as_sums(fused.model.graph):
         counts[RESIDUAL_SUM] = sums
     if layers and _keep_first_token(fused.model.graph):

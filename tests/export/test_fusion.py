@@ -56,9 +56,8 @@ EXPECTED = {
         "LayerNormalization": 4,
         "ResidualSum": 4,
     },
-    # nothing to fuse
-    "bilstm": {},
-    "siamese_bilstm": {},
+    "bilstm": {"BidirectionalLSTM": 1},
+    "siamese_bilstm": {"BidirectionalLSTM": 1},
 }
 
 
