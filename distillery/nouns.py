@@ -202,11 +202,14 @@ Teacher = Checkpoint | Ensemble
 
 
 class Corpus(Noun):
-    """Texts without labels, in Arrow files: ``text`` and, for pairs, ``text_pair``."""
+    """Rows without labels, in Arrow files: ``text`` and, for pairs, ``text_pair``, or ``image``."""
 
     artifact: Artifact
     rows: int
     is_pair: bool
+    image_shape: tuple[int, int, int] | None = Field(
+        default=None, description="Height, width and channels; None for text."
+    )
     origin: str = Field(description="Where they came from, in words.")
 
     @property
@@ -221,7 +224,7 @@ class Corpus(Noun):
 
 
 class SoftLabels(Noun):
-    """A teacher's logits over texts, found by their content."""
+    """A teacher's logits over texts or images, found by their content."""
 
     artifact: Artifact
     teacher_digest: str

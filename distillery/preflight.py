@@ -61,6 +61,8 @@ def check(recipe: Recipe) -> Plan:
     for augmentation in recipe.augmentation:
         augmentation.check(is_pair=recipe.data.text_pair is not None)
         augmentation.check_teacher(_source(recipe))
+        if splits.image_shape is not None:
+            augmentation.check_shape(splits.image_shape)
     if recipe.general_distillation is not None:
         recipe.general_distillation.text.check(is_pair=False)
         _check_general(recipe)

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from distillery.augmentation.masked_words import MaskedWords
+from distillery.augmentation.shifted_images import ShiftedImages
 from distillery.augmentation.tang_rules import TangRules
 from distillery.augmentation.unlabelled import Unlabelled
 from distillery.nouns import Checkpoint, Ensemble, LabelKind, Noun, Precision, Scenario, Teacher
@@ -28,7 +29,7 @@ from distillery.teachers.from_scratch import FromScratch
 from distillery.teachers.pretrained import Pretrained
 from distillery.temperature_study import TemperatureStudy
 
-# one line lists each way to come by a teacher, each student, and each way to make more text
+# one line lists each way to come by a teacher, each student, and each way to make more rows
 AnyTeacher = Annotated[
     Pretrained | FromScratch | Classifier | CnnTeacher, Field(discriminator="kind")
 ]
@@ -43,12 +44,18 @@ AnyStudent = Annotated[
     | SoftTreeStudent,
     Field(discriminator="kind"),
 ]
-AnyAugmentation = Annotated[MaskedWords | TangRules | Unlabelled, Field(discriminator="kind")]
+AnyAugmentation = Annotated[
+    MaskedWords | TangRules | Unlabelled | ShiftedImages, Field(discriminator="kind")
+]
 
 
 _MEND = {
     "text": "name the image column in data.image, or use another kind",
     "image": "use a teacher of kind cnn, and students of kind mlp or soft_tree",
+}
+_MEND_AUGMENTATION = {
+    "text": "use masked_words, tang_rules or unlabelled",
+    "image": "use shifted_images",
 }
 
 
@@ -267,7 +274,7 @@ class Recipe(Noun):
         default=(),
         max_length=20,
         title="Augmentation",
-        description="More text for stages with 'rows: augmented', labelled by the teacher.",
+        description="More rows for stages with 'rows: augmented', labelled by the teacher.",
     )
     general_distillation: GeneralDistillation | None = Field(
         default=None, title="General distillation"
@@ -353,10 +360,14 @@ class Recipe(Noun):
                     f"student '{student.name}' of kind {student.kind} does not read {rows}, which "
                     f"the data holds; {_MEND[self.data.kind]}"
                 )
-        if self.data.kind == "image" and (self.augmentation or self.general_distillation):
-            raise ValueError(
-                "augmentation and general_distillation are for text; leave them out for images"
-            )
+        for augmentation in self.augmentation:
+            if augmentation.reads != self.data.kind:
+                raise ValueError(
+                    f"augmentation of kind {augmentation.kind} does not make {rows}, which the "
+                    f"data holds; {_MEND_AUGMENTATION[self.data.kind]}"
+                )
+        if self.data.kind == "image" and self.general_distillation is not None:
+            raise ValueError("general_distillation is for text; leave it out for images")
         return self
 
     @model_validator(mode="after")

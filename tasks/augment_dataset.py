@@ -1,4 +1,4 @@
-"""More text for the students that ask for it, labelled by the teacher later."""
+"""More rows for the students that ask for them, labelled by the teacher later."""
 
 from collections.abc import Sequence
 
@@ -12,16 +12,14 @@ from tasks.step import cached_step, recorded, work_folder
 def augment_dataset(
     augmentations: Sequence[AnyAugmentation], dataset: Dataset, teacher: Checkpoint, seed: int
 ) -> Corpus:
-    """New texts alone; none stands in the data set already, held-out rows included."""
+    """New rows alone; none stands in the data set already, held-out rows included."""
     from distillery import checkpoints  # loads torch
     from distillery.augmentation.corpus import augment
 
     with recorded("augment-dataset") as run:
-        texts = preparation.read_texts(dataset, "train")
+        texts, _ = preparation.read(dataset, "train")
         held_out = [
-            text
-            for split in ("validation", "test")
-            for text in preparation.read_texts(dataset, split)
+            text for split in ("validation", "test") for text in preparation.read(dataset, split)[0]
         ]
         found = augment(
             augmentations,
@@ -42,5 +40,6 @@ def augment_dataset(
         return corpora.store(
             found.texts,
             is_pair=dataset.is_pair,
-            origin=", ".join(f"{one.kept:,} of {one.kind}" for one in found.made),
+            image_shape=dataset.image_shape,
+            origin=", ".join(one.told for one in found.made),
         )

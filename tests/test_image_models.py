@@ -211,6 +211,10 @@ def test_a_sound_recipe_of_images_passes(tmp_path: Path) -> None:
             r"student 'a', task 0 \(tinybert_layers\): this student has no transformer layers",
         ),
         ({"teacher": {"kind": "cnn", "channels": [4, 4, 4, 4]}}, "at most 3 numbers"),
+        (
+            {"augmentation": [{"kind": "shifted_images", "max_shift_pixels": 5}]},
+            "augmentation: shifted_images: max_shift_pixels 5 moves half of an image of 8×8",
+        ),
     ],
 )
 def test_what_would_stop_it_later_is_said_first(
@@ -228,7 +232,23 @@ def test_what_would_stop_it_later_is_said_first(
         ({"students": [{"name": "a", "kind": "bilstm"}]}, "does not read images"),
         ({"data": {"source": "x"}}, r"does not read text.*data\.image"),
         ({"data": {"source": "x", "image": "i", "text": "t"}}, "both given"),
-        ({"augmentation": [{"kind": "tang_rules"}]}, "leave them out for images"),
+        (
+            {"augmentation": [{"kind": "tang_rules"}]},
+            "kind tang_rules does not make images, which the data holds; use shifted_images",
+        ),
+        (
+            {
+                "data": {"source": "x"},
+                "teacher": {"kind": "from_scratch"},
+                "students": [{"name": "a", "kind": "bilstm"}],
+                "augmentation": [{"kind": "shifted_images"}],
+            },
+            "kind shifted_images does not make text, which the data holds; use masked_words",
+        ),
+        (
+            {"general_distillation": {"text": {"source": "x"}}},
+            "general_distillation is for text; leave it out for images",
+        ),
         (
             {
                 "students": [

@@ -8,7 +8,7 @@ import pictures
 import PIL.Image
 import pytest
 
-from distillery.data import preparation
+from distillery.data.examples import key
 from distillery.runtimes import images
 from distillery.runtimes.base import Card, ImageEncoder
 from distillery.runtimes.images import Image
@@ -20,7 +20,7 @@ def test_equal_pixels_are_one_image() -> None:
     assert again == one
     assert hash(again) == hash(one)
     assert len({one, again, other}) == 2
-    assert preparation.key(again) == preparation.key(one) != preparation.key(other)
+    assert key(again) == key(one) != key(other)
 
 
 def test_a_shape_is_part_of_the_content() -> None:
@@ -28,7 +28,7 @@ def test_a_shape_is_part_of_the_content() -> None:
     wide, high = Image(pixels.reshape(3, 4)), Image(pixels.reshape(4, 3))
     assert wide.data == high.data
     assert wide != high
-    assert preparation.key(wide) != preparation.key(high)
+    assert key(wide) != key(high)
 
 
 def test_it_is_frozen() -> None:

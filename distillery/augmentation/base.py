@@ -1,6 +1,6 @@
-"""What every way to make more text is.
+"""What every way to make more rows is.
 
-Work is cut into numbered shards. A shard depends on the settings, the texts, the teacher and the
+Work is cut into numbered shards. A shard depends on the settings, the rows, the teacher and the
 seed alone: not on the other shards, nor on the order they are made in. So they can be kept, and a
 run that was killed goes on with those that are missing.
 """
@@ -8,21 +8,22 @@ run that was killed goes on with those that are missing.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
 from distillery import digests
+from distillery.data.examples import Example, parts, singles
 from distillery.errors import UserError
 from distillery.nouns import Noun
+from distillery.runtimes.images import Shape
 
 if TYPE_CHECKING:
-    from distillery.data.preparation import Text
     from distillery.teachers.base import LoadedModel
 
-Make = Callable[[int], "Iterable[Text]"]
-"""Shard number → its new texts."""
+Make = Callable[[int], Iterable[Example]]
+"""Shard number → its new rows."""
 
 Rewrite = Callable[[Sequence[str], Sequence[np.random.Generator]], list[list[str]]]
 """Strings, each with its own stream of random numbers → ``variants_per_text`` variants of each."""
@@ -31,7 +32,9 @@ SHARD_ROWS = 512
 
 
 class Augmentation(Noun, ABC):
-    """Makes new texts from the training texts, or fetches them."""
+    """Makes new rows from the training rows, or fetches them."""
+
+    reads: ClassVar[Literal["text", "image"]] = "text"
 
     files: ClassVar[tuple[str, ...]] = ()
     """Its fields that may name local files or folders."""
@@ -56,20 +59,41 @@ class Augmentation(Noun, ABC):
         None stands for one that learns a vocabulary of its own. Raises what ``check`` raises.
         """
 
+    def check_shape(self, image_shape: Shape) -> None:
+        """That it can do something with images of this shape. Raises what ``check`` raises."""
+
     @abstractmethod
     def shards(self, rows: int) -> int:
         """How many shards there are for so many training rows."""
 
     @abstractmethod
-    def opened(self, texts: "Sequence[Text]", *, teacher: "LoadedModel", seed: int) -> Make:
+    def opened(self, texts: Sequence[Example], *, teacher: "LoadedModel", seed: int) -> Make:
         """Load and count what the shards need; called only where one has to be made.
 
         Raises what ``check`` raises.
         """
 
 
-class Rewriting(Augmentation):
-    """New texts out of each training text; a shard is a few hundred rows."""
+class Varying(Augmentation):
+    """New rows out of each training row; a shard is those of a few hundred."""
+
+    def shards(self, rows: int) -> int:
+        """The last one may be shorter."""
+        return -(-rows // SHARD_ROWS)
+
+    @staticmethod
+    def rows_of(shard: int, rows: int) -> range:
+        """The training rows that a shard is made of."""
+        return range(shard * SHARD_ROWS, min((shard + 1) * SHARD_ROWS, rows))
+
+    def stream(self, seed: int, *of: bytes) -> np.random.Generator:
+        """Each row's own, or each string's: its variants do not hang on what stands beside it."""
+        named = (type(self).__name__.encode(), str(seed).encode())
+        return np.random.default_rng(int.from_bytes(digests.of_parts((*named, *of)), "little"))
+
+
+class Rewriting(Varying):
+    """New texts out of each training text."""
 
     variants_per_text: int = Field(
         default=20,
@@ -89,39 +113,29 @@ class Rewriting(Augmentation):
     ) -> list[tuple[str, str]]:
         """Variants of a pair, given as many variants of its first text as of its second."""
 
-    def shards(self, rows: int) -> int:
-        """The last one may be shorter."""
-        return -(-rows // SHARD_ROWS)
-
-    def opened(self, texts: "Sequence[Text]", *, teacher: "LoadedModel", seed: int) -> Make:
+    def opened(self, texts: Sequence[Example], *, teacher: "LoadedModel", seed: int) -> Make:
         """Batched over the strings of a shard; a batch never reaches into the next shard."""
-        singles = [part for text in texts for part in _parts(text)]
-        rewrite = self.rewriter(singles, teacher)
+        rewrite = self.rewriter(singles(texts), teacher)
 
-        def make(shard: int) -> "list[Text]":
-            rows = range(shard * SHARD_ROWS, min((shard + 1) * SHARD_ROWS, len(texts)))
-            strings = [part for row in rows for part in _parts(texts[row])]
+        def make(shard: int) -> list[Example]:
+            rows = self.rows_of(shard, len(texts))
+            strings = [part for row in rows for part in parts(texts[row])]
             streams = [
-                self._stream(seed, row, side, part)
+                self.stream(seed, str(row).encode(), str(side).encode(), part.encode())
                 for row in rows
-                for side, part in enumerate(_parts(texts[row]))
+                for side, part in enumerate(parts(texts[row]))
             ]
             variants = iter(rewrite(strings, streams))
-            made: list[Text] = []
+            made: list[Example] = []
             for row in rows:
                 text = texts[row]
-                if isinstance(text, str):
-                    made += next(variants)
-                else:
+                if isinstance(text, tuple):
                     made += self.paired(text, next(variants), next(variants))
+                else:
+                    made += next(variants)
             return made
 
         return make
-
-    def _stream(self, seed: int, row: int, side: int, part: str) -> np.random.Generator:
-        """Each string has its own: its variants do not hang on what stands beside it."""
-        key = digests.of_texts((type(self).__name__, str(seed), str(row), str(side), part))
-        return np.random.default_rng(int.from_bytes(key, "little"))
 
 
 def restated(error: UserError, what: str, mend: str) -> UserError:
@@ -132,7 +146,3 @@ def restated(error: UserError, what: str, mend: str) -> UserError:
 
 def _content(path: Path) -> str:
     return digests.of_folder(path) if path.is_dir() else digests.of_file(path)
-
-
-def _parts(text: "Text") -> tuple[str, ...]:
-    return (text,) if isinstance(text, str) else text

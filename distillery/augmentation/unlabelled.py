@@ -12,7 +12,7 @@ from distillery.errors import UserError
 if TYPE_CHECKING:
     import datasets
 
-    from distillery.data.preparation import Text
+    from distillery.data.examples import Example, Text
     from distillery.teachers.base import LoadedModel
 
 _BATCH_ROWS = 1000  # read at once
@@ -61,9 +61,9 @@ class Unlabelled(Augmentation):
         """A single one, whatever there is to train on."""
         return 1
 
-    def opened(self, texts: "Sequence[Text]", *, teacher: "LoadedModel", seed: int) -> Make:
+    def opened(self, texts: "Sequence[Example]", *, teacher: "LoadedModel", seed: int) -> Make:
         """The training texts only tell whether pairs are wanted."""
-        self.check(is_pair=bool(texts) and not isinstance(texts[0], str))
+        self.check(is_pair=bool(texts) and isinstance(texts[0], tuple))
         return lambda shard: self.texts(seed=seed)
 
     def texts(self, *, seed: int) -> "Iterator[Text]":

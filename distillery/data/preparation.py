@@ -1,6 +1,5 @@
 """From a recipe's data slice to a Dataset: loaded, checked, split, cleaned of leaks, digested."""
 
-import json
 import logging
 import math
 from collections import Counter
@@ -14,7 +13,7 @@ import numpy as np
 
 from distillery import digests, storage
 from distillery.data.asking_hub import ask_hub
-from distillery.data.lazy import Lazy
+from distillery.data.examples import Example, Text, columns, same, schema_like, stored
 from distillery.errors import UserError
 from distillery.nouns import Dataset, Split
 from distillery.recipe import Data
@@ -27,14 +26,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Text = str | tuple[str, str]
-Example = Text | Image
-
 _FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
 _OF_SCORES = ("score",)  # the single label name of a data set of scores
 _LENGTH_BOUNDS = (4, 8, 16, 32, 64, 128)
 _BATCH_ROWS = 1000  # read at once
-_SHAPE = b"image_shape"  # key of a Parquet file's metadata: [H, W, C]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,62 +182,7 @@ def read(dataset: Dataset, split: str) -> tuple[list[Example], list[float]]:
     import pyarrow.parquet
 
     table = pyarrow.parquet.read_table(storage.fetch(dataset.artifact) / f"{split}.parquet")
-    labels: list[float] = table["label"].to_pylist()
-    if "image" in table.column_names:
-        return list(_images(table)), labels
-    return list(_texts(table, is_pair=dataset.is_pair)), labels
-
-
-def read_texts(dataset: Dataset, split: str) -> list[Text]:
-    """The texts of one stored split, for what is made of texts alone."""
-    return [text for text in read(dataset, split)[0] if not isinstance(text, Image)]
-
-
-def singles(examples: Sequence[Example]) -> Sequence[str]:
-    """Pairs taken apart: the strings that a vocabulary is made for. Images have none."""
-    return () if not examples or isinstance(examples[0], Image) else _Singles(examples)
-
-
-class _Singles(Lazy[str]):
-    def __init__(self, texts: Sequence[Example]) -> None:
-        self._texts = texts
-        self._parts = 1 if isinstance(texts[0], str) else 2
-
-    def __len__(self) -> int:
-        return self._parts * len(self._texts)
-
-    def at(self, position: int) -> str:
-        row, part = divmod(position, self._parts)
-        return _parts(self._texts[row])[part]
-
-    def __iter__(self) -> Iterator[str]:
-        return (part for text in self._texts for part in _parts(text))
-
-
-def _parts(text: Example) -> tuple[str, ...]:
-    assert not isinstance(text, Image), "rows are of one kind"
-    return (text,) if isinstance(text, str) else text
-
-
-def key(example: Example) -> bytes:
-    """16 bytes that an example is found by: equal for equal content alone."""
-    if isinstance(example, Image):
-        return digests.of_parts((repr(example.shape).encode(), example.data))
-    return digests.of_texts((example,) if isinstance(example, str) else example)
-
-
-def _images(table: "pyarrow.Table") -> list[Image]:
-    H, W, C = json.loads(table.schema.metadata[_SHAPE])
-    column = table["image"].combine_chunks()
-    pixels = np.frombuffer(column.buffers()[1], dtype=np.uint8, count=len(column) * H * W * C)
-    return [Image(one) for one in pixels.reshape(len(column), H, W, C)]
-
-
-def _texts(table: "pyarrow.Table", *, is_pair: bool) -> list[Text]:
-    firsts: list[str] = table["text"].to_pylist()
-    if not is_pair:
-        return list(firsts)
-    return list(zip(firsts, table["text_pair"].to_pylist(), strict=True))
+    return list(stored(table)), table["label"].to_pylist()
 
 
 def load_source(data: Data) -> "Mapping[str, datasets.Dataset]":
@@ -549,20 +489,9 @@ def _split_off(rows: Rows, fraction: float, *, seed: int) -> tuple[Rows, Rows]:
 
 
 def _without_leaks(train: Rows, held_out: Sequence[Rows]) -> tuple[Rows, int]:
-    seen = {_same(example) for rows in held_out for example in rows.texts}
-    keep = [i for i, example in enumerate(train.texts) if _same(example) not in seen]
+    seen = {same(example) for rows in held_out for example in rows.texts}
+    keep = [i for i, example in enumerate(train.texts) if same(example) not in seen]
     return train.take(keep), len(train) - len(keep)
-
-
-def _same(example: Example) -> object:
-    """Equal for two rows that must not stand on both sides of a split."""
-    return key(example) if isinstance(example, Image) else normalized(example)
-
-
-def normalized(text: Text) -> tuple[str, ...]:
-    """Case and white space do not make two texts different."""
-    parts = (text,) if isinstance(text, str) else text
-    return tuple(" ".join(part.casefold().split()) for part in parts)
 
 
 def _table(rows: Rows, label_names: tuple[str, ...]) -> "pyarrow.Table":
@@ -570,19 +499,9 @@ def _table(rows: Rows, label_names: tuple[str, ...]) -> "pyarrow.Table":
 
     index = {name: i for i, name in enumerate(label_names)}
     labels = [index[label] for label in rows.names] or rows.scores
-    pixels = [example for example in rows.texts if isinstance(example, Image)]
-    if pixels:
-        H, W, C = pixels[0].shape
-        column = pyarrow.array([image.data for image in pixels], pyarrow.binary(H * W * C))
-        table = pyarrow.table({"image": column, "label": labels})
-        return table.replace_schema_metadata({_SHAPE: json.dumps([H, W, C])})
-    texts = [text for text in rows.texts if not isinstance(text, Image)]
-    columns: dict[str, list[str] | list[int] | list[float]] = {}
-    columns["text"] = [text if isinstance(text, str) else text[0] for text in texts]
-    if texts and not isinstance(texts[0], str):
-        columns["text_pair"] = [text[1] for text in texts]
-    columns["label"] = labels
-    return pyarrow.table(columns)
+    schema = schema_like(rows.texts[0])
+    table = pyarrow.table(columns(rows.texts, schema), schema=schema)
+    return table.append_column("label", [labels])
 
 
 def _described(rows: Rows, label_names: tuple[str, ...]) -> Split:

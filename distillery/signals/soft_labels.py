@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from distillery import __version__, checkpoints, digests, storage
+from distillery.data.examples import Example, key
 from distillery.data.lazy import Lazy
-from distillery.data.preparation import Example, key
 from distillery.errors import DamagedArtifactError
 from distillery.nouns import Checkpoint, SoftLabels, Teacher
 from distillery.teachers.base import LoadedModel

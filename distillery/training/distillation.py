@@ -10,8 +10,8 @@ from transformers import set_seed
 
 from distillery import checkpoints
 from distillery.data import corpora, preparation
+from distillery.data.examples import Example, singles
 from distillery.data.lazy import Joined
-from distillery.data.preparation import Example
 from distillery.launch import processes
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
 from distillery.objectives.base import UNLABELLED, Objective
@@ -66,7 +66,7 @@ def _made(
 ) -> LoadedModel:
     match teacher:
         case TextTeacher():
-            return teacher.build(texts=preparation.singles(examples), label_names=label_names)
+            return teacher.build(texts=singles(examples), label_names=label_names)
         case ImageTeacher():
             images = [example for example in examples if isinstance(example, Image)]
             return teacher.build(images=images, label_names=label_names)
@@ -98,7 +98,7 @@ def distill(
     more = corpora.read(corpus) if corpus else ()
     loaded = student.build(
         _to_copy(first, dataset),
-        texts=preparation.singles(Joined(texts, more)),
+        texts=singles(Joined(texts, more)),
         is_pair=dataset.is_pair,
     )
     if start is not None:

@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerFast
 
+from distillery.data.examples import Example, Text
 from distillery.data.lazy import Lazy
-from distillery.data.preparation import Example, Text
 from distillery.objectives.base import UNLABELLED
 from distillery.runtimes.images import Image
 from distillery.teachers.base import LoadedModel
@@ -28,13 +28,29 @@ _ENCODED_AT_ONCE = 1000
 _SEQUENCES = ("input_ids", "attention_mask", "token_type_ids")
 
 
-def inputs_of(loaded: LoadedModel, examples: Sequence[Example], max_length: int) -> list[Row]:
-    """One row an example, as the model takes it: token ids, or pixels (C, H, W) in uint8."""
+def inputs_of(loaded: LoadedModel, examples: Sequence[Example], max_length: int) -> Sequence[Row]:
+    """One row an example, as the model takes it: token ids, or pixels."""
     if loaded.reads_images:
-        images = [example for example in examples if isinstance(example, Image)]
-        return [{"pixel_values": image.pixels.transpose(2, 0, 1)} for image in images]
+        return Pixels(examples)
     texts = [example for example in examples if not isinstance(example, Image)]
     return encode(loaded.tokenizer, texts, max_length)
+
+
+class Pixels(Lazy[Row]):
+    """Images as the models here take them: (C, H, W) in uint8, read when one is looked at."""
+
+    def __init__(self, images: Sequence[Example]) -> None:
+        self._images = images
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def at(self, position: int) -> Row:
+        """A view of the image's own pixels. Raises ``TypeError`` for a text."""
+        image = self._images[position]
+        if not isinstance(image, Image):
+            raise TypeError("this model reads images, and the row is a text")
+        return {"pixel_values": image.pixels.transpose(2, 0, 1)}
 
 
 def collator_of(loaded: LoadedModel, teacher_pad_token_id: int = 0) -> "Collator":

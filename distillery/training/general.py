@@ -13,8 +13,8 @@ from pathlib import Path
 from transformers import AutoModelForMaskedLM, PreTrainedModel, set_seed
 
 from distillery import checkpoints
-from distillery.data import corpora, preparation
-from distillery.data.preparation import Example, Text
+from distillery.data import corpora
+from distillery.data.examples import Example, singles
 from distillery.launch import processes
 from distillery.nouns import Checkpoint, Corpus
 from distillery.objectives.base import UNLABELLED, Objective, Training
@@ -93,7 +93,7 @@ def distill_generally(
     ``language_model`` is needed where a stage predicts tokens.
     """
     set_seed(seed)
-    texts = preparation.singles(corpora.read(corpus))
+    texts = singles(corpora.read(corpus))
     teacher = source.build(texts=texts, label_names=label_names)
     loaded = student.build(teacher, texts=texts, is_pair=is_pair)
     trained: list[Trained] = []
@@ -169,11 +169,11 @@ class _Unlabelled(Curriculum):
         return super().collator(stage, loaded, teacher_pad)
 
     @staticmethod
-    def _held_out(texts: Sequence[Text]) -> int:
+    def _held_out(texts: Sequence[Example]) -> int:
         return max(1, round(len(texts) * _HELD_OUT_SHARE))
 
     @staticmethod
-    def _without_labels(texts: Sequence[Text]) -> Split:
+    def _without_labels(texts: Sequence[Example]) -> Split:
         return Split(texts=texts, labels=[UNLABELLED] * len(texts))
 
 

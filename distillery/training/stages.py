@@ -9,18 +9,18 @@ from pathlib import Path
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
-from distillery.data.preparation import Example
+from distillery.data.examples import Example
 from distillery.nouns import Epoch
 from distillery.objectives.base import Objective
 from distillery.signals.teaching import Teaching
 from distillery.teachers.base import LoadedModel
 from distillery.training.encoding import (
     Collator,
+    Pixels,
     Row,
     Rows,
     TeachersIds,
     collator_of,
-    inputs_of,
     tokenized,
 )
 from distillery.training.trainer import Trained, train
@@ -131,8 +131,9 @@ def _after(before: float, epoch: Epoch) -> Epoch:
 
 
 def _encoded(loaded: LoadedModel, split: Split, max_length: int, work: Path) -> Rows:
-    if loaded.reads_images:
-        inputs: Sequence[Row] = inputs_of(loaded, split.texts, max_length)
-    else:
-        inputs = tokenized(loaded.tokenizer, split.texts, max_length, work)
+    inputs: Sequence[Row] = (
+        Pixels(split.texts)
+        if loaded.reads_images
+        else tokenized(loaded.tokenizer, split.texts, max_length, work)
+    )
     return Rows(inputs, {}).joined_by(labels=split.labels)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch.nn import Embedding
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
-    from distillery.data.preparation import Text
+    from distillery.data.examples import Text
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from distillery.augmentation.base import Augmentation
 from distillery.augmentation.corpus import Augmented, augment
 from distillery.augmentation.masked_words import MaskedWords
 from distillery.augmentation.tang_rules import TangRules
-from distillery.data.preparation import Text, normalized
+from distillery.data.examples import Example, Text, parts, same
 from distillery.teachers.base import LoadedModel
 
 _TEXTS: list[Text] = list(dict.fromkeys(tiny.TEXTS))
@@ -27,7 +27,7 @@ def _augment(
     teacher: LoadedModel,
     *,
     texts: list[Text] = _TEXTS,
-    held_out: tuple[Text, ...] = (),
+    held_out: tuple[Example, ...] = (),
     augmentations: tuple[Augmentation, ...] = _BOTH,
     seed: int = 5,
 ) -> Augmented:
@@ -101,9 +101,9 @@ def test_shards_of_other_settings_are_not_used(tmp_path: Path, teacher: LoadedMo
 
 def test_no_text_twice_and_none_of_the_originals(tmp_path: Path, teacher: LoadedModel) -> None:
     found = _augment(tmp_path, teacher)
-    folded = [normalized(text) for text in found.texts]
+    folded = [same(text) for text in found.texts]
     assert len(set(folded)) == len(folded)
-    assert not set(folded) & {normalized(text) for text in _TEXTS}
+    assert not set(folded) & {same(text) for text in _TEXTS}
     for made in found.made:
         assert made.made == 4 * len(_TEXTS)
         assert made.made == made.kept + made.leaks_dropped + made.duplicates_dropped
@@ -129,7 +129,7 @@ def test_pairs(tmp_path: Path, teacher: LoadedModel) -> None:
     masked = _augment(tmp_path / "masked", teacher, texts=pairs, augmentations=_BOTH[1:])
     firsts, seconds = {pair[0] for pair in pairs}, {pair[1] for pair in pairs}
     # one side is always an original; never both changed
-    assert all(text[0] in firsts or text[1] in seconds for text in masked.texts)
+    assert all(first in firsts or second in seconds for first, second in map(parts, masked.texts))
     secret = free.texts[0]
     assert secret not in _augment(tmp_path / "l", teacher, texts=pairs, held_out=(secret,)).texts
 
@@ -189,4 +189,4 @@ def test_real_questions(tmp_path: Path, shared_data: Path, shared_models: Path) 
     both = (MaskedWords(variants_per_text=5), TangRules(variants_per_text=5))
     found = _augment(tmp_path, real, texts=train[::500], held_out=tuple(test), augmentations=both)
     assert len(found.texts) > 5 * len(train[::500])
-    assert not {normalized(text) for text in found.texts} & {normalized(text) for text in test}
+    assert not {same(text) for text in found.texts} & {same(text) for text in test}

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from distillery.augmentation.unlabelled import Unlabelled
-from distillery.data.preparation import Text
+from distillery.data.examples import Example, Text
 from distillery.errors import UserError
 from distillery.teachers.base import LoadedModel
 
@@ -29,7 +29,7 @@ def source(tmp_path: Path) -> Path:
 
 def _made(
     augmentation: Unlabelled, teacher: LoadedModel, seed: int = 1, text: Text = "a"
-) -> list[Text]:
+) -> list[Example]:
     assert augmentation.shards(3) == 1
     return list(augmentation.opened([text], teacher=teacher, seed=seed)(0))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pictures
 import pytest
 from export import tiny
 from factories import make_teacher
@@ -16,11 +17,13 @@ import distillery.augmentation
 from distillery.augmentation import base
 from distillery.augmentation.base import Augmentation
 from distillery.augmentation.corpus import augment
-from distillery.data.preparation import Text, normalized
+from distillery.data.examples import Example, parts, same
+from distillery.runtimes.images import Image
 from distillery.teachers.base import LoadedModel
 
-_SINGLES: list[Text] = list(dict.fromkeys(tiny.TEXTS))
-_PAIRS: list[Text] = [(str(a), str(b)) for a, b in itertools.pairwise(_SINGLES)]
+_SINGLES: list[Example] = list(dict.fromkeys(tiny.TEXTS))
+_PAIRS: list[Example] = [(str(a), str(b)) for a, b in itertools.pairwise(_SINGLES)]
+_IMAGES: list[Example] = [*pictures.pictures(20)[0]]
 
 pytestmark = pytest.mark.usefixtures("storage_root")
 
@@ -40,7 +43,16 @@ def _found() -> list[type[Augmentation]]:
 
 AUGMENTATIONS = _found()
 every = pytest.mark.parametrize("kind", AUGMENTATIONS, ids=lambda kind: kind.__name__)
-both = pytest.mark.parametrize("texts", [_SINGLES, _PAIRS], ids=["singles", "pairs"])
+on_all_it_reads = pytest.mark.parametrize(
+    ("kind", "texts"),
+    [
+        pytest.param(kind, texts, id=f"{kind.__name__}-{name}")
+        for kind in AUGMENTATIONS
+        for name, texts in (
+            {"images": _IMAGES} if kind.reads == "image" else {"singles": _SINGLES, "pairs": _PAIRS}
+        ).items()
+    ],
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,27 +68,28 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def _smallest(kind: type[Augmentation], texts: list[Text], elsewhere: Path) -> Augmentation:
+def _smallest(kind: type[Augmentation], texts: list[Example], elsewhere: Path) -> Augmentation:
     """Settings of those that cannot do without any."""
     settings: dict[str, Any] = {}
     if "source" in kind.model_fields:
         settings = {"source": str(elsewhere)}
-        if not isinstance(texts[0], str):
+        if isinstance(texts[0], tuple):
             settings["text_pair"] = "other"
     made = kind.model_validate(settings)
-    made.check(is_pair=not isinstance(texts[0], str))
+    made.check(is_pair=isinstance(texts[0], tuple))
     return made
 
 
 def test_the_walk_finds_those_that_are_there() -> None:
-    assert {"MaskedWords", "TangRules", "Unlabelled"} <= {one.__name__ for one in AUGMENTATIONS}
+    assert {"MaskedWords", "ShiftedImages", "TangRules", "Unlabelled"} <= {
+        one.__name__ for one in AUGMENTATIONS
+    }
 
 
-@every
-@both
-def test_new_texts_of_the_same_shape(
+@on_all_it_reads
+def test_new_rows_of_the_same_shape(
     kind: type[Augmentation],
-    texts: list[Text],
+    texts: list[Example],
     teacher: LoadedModel,
     elsewhere: Path,
     tmp_path: Path,
@@ -85,21 +98,16 @@ def test_new_texts_of_the_same_shape(
     found = augment([augmentation], texts, [], teacher=teacher, seed=1, work=tmp_path)
     assert len(found.texts) >= 20
     assert {type(text) for text in found.texts} == {type(texts[0])}
-    assert all(
-        isinstance(part, str) and part.strip()
-        for text in found.texts
-        for part in ((text,) if isinstance(text, str) else text)
-    )
-    folded = {normalized(text) for text in found.texts}
+    assert all(_says_something(text) for text in found.texts)
+    folded = {same(text) for text in found.texts}
     assert len(folded) == len(found.texts)
-    assert not folded & {normalized(text) for text in texts}
+    assert not folded & {same(text) for text in texts}
 
 
-@every
-@both
+@on_all_it_reads
 def test_a_shard_depends_on_the_seed_and_not_on_the_others(
     kind: type[Augmentation],
-    texts: list[Text],
+    texts: list[Example],
     teacher: LoadedModel,
     elsewhere: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -117,11 +125,10 @@ def test_a_shard_depends_on_the_seed_and_not_on_the_others(
     assert whole == [text for shard in forward for text in shard]
 
 
-@every
-@both
-def test_a_held_out_text_never_comes_in(
+@on_all_it_reads
+def test_a_held_out_row_never_comes_in(
     kind: type[Augmentation],
-    texts: list[Text],
+    texts: list[Example],
     teacher: LoadedModel,
     elsewhere: Path,
     tmp_path: Path,
@@ -131,6 +138,12 @@ def test_a_held_out_text_never_comes_in(
     secret = free.texts[::2]
     clean = augment([augmentation], texts, secret, teacher=teacher, seed=1, work=tmp_path)
     assert list(clean.texts) == list(free.texts[1::2])
+
+
+def _says_something(example: Example) -> bool:
+    if isinstance(example, Image):
+        return example.shape == (8, 8, 1) and bool(example.pixels.any())
+    return all(part.strip() for part in parts(example))
 
 
 @every

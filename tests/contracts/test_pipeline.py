@@ -6,24 +6,28 @@ import typing
 from pathlib import Path
 from typing import Any
 
+import pictures
 import pytest
 import torch
 from export import tiny
 
 from distillery import checkpoints, evaluation, storage
+from distillery.augmentation.base import Augmentation
+from distillery.augmentation.corpus import augment
 from distillery.data import corpora, preparation
 from distillery.export import candidates
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels
 from distillery.objectives.base import Objective, Training
 from distillery.objectives.hard_labels import HardLabels
 from distillery.objectives.soft_targets import SoftTargets
-from distillery.recipe import AnyStudent, Data, Export
+from distillery.recipe import AnyAugmentation, AnyStudent, Data, Export
 from distillery.signals import soft_labels as cache
 from distillery.students.base import GeneralObjective, Student, TaskObjective, Trimming
 from distillery.students.early_exits import EarlyExits
 from distillery.students.from_layers import FromLayers
 from distillery.students.narrow import Narrow
 from distillery.students.peers import Peers
+from distillery.teachers.cnn import CnnTeacher
 from distillery.teachers.pretrained import Pretrained
 from distillery.training import distillation, general
 
@@ -44,6 +48,10 @@ def _members(union: Any) -> list[type]:
     """The classes of ``Annotated[A | B, …]``."""
     inside = typing.get_args(union)[0]
     return list(typing.get_args(inside)) if isinstance(inside, types.UnionType) else [inside]
+
+
+def _reading(kind: str, union: Any) -> list[type]:
+    return [one for one in _members(union) if getattr(one, "reads", "") == kind]
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +88,12 @@ class World:
         self.corpus: Corpus = corpora.store(
             [f"please {text}" for text in tiny.TEXTS], is_pair=False, origin="made up"
         )
+        self.soft_labels = self.said()
+
+    def said(self) -> list[SoftLabels]:
+        """By the teacher, of the training rows and of the corpus."""
         texts, _ = preparation.read(self.dataset, "train")
-        self.soft_labels: list[SoftLabels] = [
+        return [
             cache.compute(self.teacher, texts, self.dataset.digest),
             cache.compute(self.teacher, corpora.read(self.corpus), self.corpus.digest),
         ]
@@ -112,6 +124,33 @@ class World:
             assert len(quality.predictions) == self.dataset.test.rows
 
 
+class ImageWorld(World):
+    """A data set of images, its teacher, and images made of the training ones."""
+
+    def __init__(self, folder: Path, kind: type[Augmentation]) -> None:
+        self.dataset = pictures.make_dataset(folder / "source", train=40)
+        self.teacher = distillation.fine_tune(
+            CnnTeacher(channels=(4,), hidden_size=8, training=_TRAINING),
+            self.dataset,
+            name="teacher",
+            seed=1,
+            work=storage.work("image-teacher"),
+            on_epoch=lambda _: None,
+        )
+        made = augment(
+            [kind()],
+            preparation.read(self.dataset, "train")[0],
+            preparation.read(self.dataset, "validation")[0],
+            teacher=checkpoints.load(self.teacher),
+            seed=1,
+            work=folder / "shards",
+        )
+        self.corpus = corpora.store(
+            made.texts, is_pair=False, image_shape=self.dataset.image_shape, origin="made"
+        )
+        self.soft_labels = self.said()
+
+
 @pytest.mark.parametrize("objective", _members(TaskObjective), ids=lambda one: one.__name__)
 def test_every_loss_of_a_task(objective: type[Objective], world: World) -> None:
     stage: Any = objective(
@@ -130,7 +169,7 @@ def test_every_loss_of_a_task(objective: type[Objective], world: World) -> None:
 
 @pytest.mark.parametrize(
     "student",
-    [one for one in _members(AnyStudent) if getattr(one, "reads", "") == "text"],
+    _reading("text", AnyStudent),
     ids=lambda one: one.__name__,
 )
 def test_every_student(student: type[Student], world: World) -> None:
@@ -145,6 +184,31 @@ def test_every_student(student: type[Student], world: World) -> None:
     world.runs_everywhere(world.distilled(made))
     control = world.distilled(made.as_control())
     assert control.digest != world.teacher.digest
+
+
+@pytest.fixture(
+    scope="module", params=_reading("image", AnyAugmentation), ids=lambda one: one.__name__
+)
+def images(
+    request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> ImageWorld:
+    return ImageWorld(tmp_path_factory.mktemp("images"), request.param)
+
+
+@pytest.mark.parametrize("student", _reading("image", AnyStudent), ids=lambda one: one.__name__)
+def test_every_student_learns_from_every_way_to_make_more_images(
+    student: type[Student], images: ImageWorld
+) -> None:
+    made = student(name=f"a-{student.__name__.lower()}")
+
+    def learned(rows: str) -> Checkpoint:
+        changes = {"training": _TRAINING, "rows": rows}
+        stages = tuple(stage.model_copy(update=changes) for stage in made.task)
+        return images.distilled(made.model_copy(update={"task": stages}))
+
+    from_more = learned("augmented")
+    assert from_more.digest != learned("train").digest
+    images.runs_everywhere(from_more)
 
 
 @pytest.mark.parametrize("objective", _members(GeneralObjective), ids=lambda one: one.__name__)

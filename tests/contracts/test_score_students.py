@@ -8,7 +8,7 @@ import pytest
 
 from distillery import evaluation, storage, tracking
 from distillery.data import corpora, preparation
-from distillery.data.preparation import Text
+from distillery.data.examples import Text
 from distillery.export import candidates, ensemble
 from distillery.nouns import Checkpoint, Dataset, Ensemble, SoftLabels, Teacher
 from distillery.objectives.base import Training

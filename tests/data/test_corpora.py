@@ -5,16 +5,23 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pictures
+import pyarrow
 import pytest
 from export import tiny
 
 from distillery import storage
-from distillery.data import corpora, preparation
-from distillery.data.preparation import Text
+from distillery.data import corpora
+from distillery.data.examples import Example, Text, schema_like, singles, stored
+from distillery.nouns import Corpus
+from distillery.runtimes.images import Image
+from distillery.training.encoding import Pixels
 
 pytestmark = pytest.mark.usefixtures("storage_root")
 
 _TEXTS: list[Text] = [f"text {i}" for i in range(25)]
+_IMAGES: list[Example] = [*pictures.pictures(25, channels=3)[0]]
 _PAIRS: list[Text] = [(f"first {i}", f"second {i}") for i in range(25)]
 
 
@@ -30,16 +37,55 @@ def test_texts_come_back_in_order_from_bounded_files(
     assert list(found) == texts
     assert [found[i] for i in range(len(found))] == texts
     assert list(found[3:17]) == texts[3:17]
-    assert list(preparation.singles(found)) == preparation_of_old(texts)
-    files = sorted(storage.fetch(corpus.artifact).iterdir())
+    assert list(singles(found)) == preparation_of_old(texts)
+    files = sorted(_files(corpus))
     assert [len(corpora.opened(file)) for file in files] == [
         min(10, len(texts) - start) for start in range(0, max(1, len(texts)), 10)
     ]
 
 
+def _files(corpus: Corpus) -> list[Path]:
+    return list(storage.fetch(corpus.artifact).iterdir())
+
+
 def preparation_of_old(texts: list[Text]) -> list[str]:
     """Pairs taken apart, by hand."""
     return [part for text in texts for part in ((text,) if isinstance(text, str) else text)]
+
+
+def test_images_come_back_from_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(corpora, "SHARD_ROWS", 10)
+    monkeypatch.setattr(corpora, "_BATCH_ROWS", 4)
+    corpus = corpora.store(iter(_IMAGES), is_pair=False, image_shape=(8, 8, 3), origin="made up")
+    assert (corpus.rows, corpus.image_shape) == (25, (8, 8, 3))
+    found = corpora.read(corpus)
+    assert list(found) == _IMAGES
+    assert [found[i] for i in range(25)] == _IMAGES
+    assert list(found[3:17]) == _IMAGES[3:17]
+    assert not singles(found)
+    assert [len(corpora.opened(file)) for file in sorted(_files(corpus))] == [10, 10, 5]
+    empty = corpora.store((), is_pair=False, image_shape=(8, 8, 3), origin="none were kept")
+    assert list(corpora.read(empty)) == []
+
+
+def test_no_pixel_is_read_before_it_is_looked_at() -> None:
+    generator = np.random.default_rng(1)
+    images = [Image(generator.integers(0, 256, (64, 64), dtype=np.uint8)) for _ in range(500)]
+    corpus = corpora.store(images, is_pair=False, image_shape=(64, 64, 1), origin="made up")
+    before = pyarrow.total_allocated_bytes()
+    rows = Pixels(corpora.read(corpus))
+    assert pyarrow.total_allocated_bytes() - before < 500 * 64 * 64 / 10
+    once, again = rows[300]["pixel_values"], rows[300]["pixel_values"]
+    assert np.shares_memory(once, again), "the file's own pages, not a copy"
+    assert np.array_equal(once, images[300].pixels.transpose(2, 0, 1))
+
+
+def test_part_of_a_file_is_read_from_where_it_starts(tmp_path: Path) -> None:
+    """An Arrow slice shares its whole's buffer."""
+    corpora.write(tmp_path / "rows.arrow", _IMAGES, schema_like(_IMAGES[0]))
+    with pyarrow.memory_map(str(tmp_path / "rows.arrow")) as file:
+        table = pyarrow.ipc.open_file(file).read_all()
+        assert list(stored(table.slice(7, 5))) == _IMAGES[7:12]
 
 
 def test_equal_texts_have_an_equal_digest_and_others_do_not() -> None:

@@ -18,6 +18,7 @@ from transformers import set_seed
 
 from distillery import checkpoints, storage
 from distillery.data import corpora, preparation
+from distillery.data.examples import singles
 from distillery.errors import UserError
 from distillery.launch import launching
 from distillery.launch.jobs import AnyJob, Distil
@@ -122,7 +123,7 @@ def test_two_processes_make_the_student_of_one(
     texts, _ = preparation.read(job.dataset, "train")
     start = job.student.build(
         checkpoints.load(job.teacher.members[0]),
-        texts=preparation.singles(texts),
+        texts=singles(texts),
         is_pair=False,
     )
     moved = _distance(start.model.state_dict(), _weights(alone))

@@ -10,6 +10,7 @@ from run_by_hand import EVIL, run, study
 from distillery.nouns import Artifact, Checkpoint, Corpus, Findings
 from distillery.report import page
 from distillery.report.plots import accuracy_against_latency, accuracy_against_temperature
+from distillery.report.sections.lineage import lineage
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
 
@@ -200,14 +201,14 @@ def test_many_classes_are_folded_away(promoted: tuple[str, Reader]) -> None:
 
 def test_lineage_leads_from_recipe_to_version(promoted: tuple[str, Reader]) -> None:
     _, reader = promoted
-    lineage = reader.text[reader.text.index("came to be") :]
+    told = reader.text[reader.text.index("came to be") :]
 
     stations = ["by-hand", "greetings", "teacher", "student", "student int8", "by-hand, version 7"]
-    places = [lineage.index(f" {station} ") for station in stations]
+    places = [told.index(f" {station} ") for station in stations]
     assert places == sorted(places)
-    assert "aliases: champion" in lineage
+    assert "aliases: champion" in told
     for letter in "rdtsi":
-        assert letter * 12 in lineage
+        assert letter * 12 in told
 
 
 def test_equal_findings_make_an_equal_page(promoted: tuple[str, Reader]) -> None:
@@ -261,6 +262,20 @@ def test_lineage_tells_of_general_distillation_and_of_a_head_trained_for_it(
     text = (tmp_path / "report.html").read_text()
     for said in ("1,234 texts", "1,234 of masked_words", "student-general", "the encoder frozen"):
         assert said in text, said
+
+
+def test_lineage_counts_images_as_images() -> None:
+    findings = run()
+    corpus = Corpus(
+        artifact=_artifact(findings.students[0], "corpus"),
+        rows=1234,
+        is_pair=False,
+        image_shape=(8, 8, 1),
+        origin="1,234 of shifted_images",
+    )
+    of_images = findings.dataset.model_copy(update={"image_shape": (8, 8, 1)})
+    told = findings.model_copy(update={"corpus": corpus, "dataset": of_images})
+    assert "1,234 images" in {step.name for step in lineage(told, None)}
 
 
 def _artifact(of: Checkpoint, digest: str) -> Artifact:

@@ -12,7 +12,7 @@ from factories import make_checkpoint, make_teacher
 from transformers import set_seed
 
 from distillery import checkpoints
-from distillery.data.preparation import Text
+from distillery.data.examples import Text
 from distillery.errors import UserError
 from distillery.export import candidates
 from distillery.recipe import Export

@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 from transformers import set_seed
 
-from distillery.data.preparation import Text
+from distillery.data.examples import Text
 from distillery.digests import of_json
 from distillery.objectives.base import Training
 from distillery.teachers.base import LoadedModel

@@ -7,7 +7,7 @@ import torch
 from export import tiny
 from factories import make_teacher
 
-from distillery.data.preparation import Text
+from distillery.data.examples import Text
 from distillery.objectives.base import UNLABELLED
 from distillery.teachers.base import LoadedModel
 from distillery.training.encoding import Collator, MaskingCollator, Rows, encode, tokenized

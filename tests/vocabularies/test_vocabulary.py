@@ -22,7 +22,7 @@ from transformers import (
 
 from distillery import checkpoints
 from distillery.architectures.pooled_encoder import PooledEncoder, PooledEncoderConfig
-from distillery.data.preparation import Text
+from distillery.data.examples import Text
 from distillery.errors import UserError
 from distillery.runtimes.base import Card, TextEncoder
 from distillery.teachers.base import LoadedModel

@@ -37,7 +37,7 @@ def lineage(findings: Findings, subject: Candidate | None) -> list[Step]:
         steps.append(
             Step(
                 what="Augmentation",
-                name=f"{findings.corpus.rows:,} texts",
+                name=f"{findings.corpus.rows:,} {findings.dataset.kind}s",
                 digest=findings.corpus.digest,
                 note=findings.corpus.origin,
             )
