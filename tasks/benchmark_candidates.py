@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from distillery import storage
-from distillery.benchmarking.driver import Entry
+from distillery.benchmarking.plan import Entry
 from distillery.data import preparation
-from distillery.nouns import Candidate, Dataset, Measurement, Scenario
+from distillery.measurements import Measurement, Scenario
+from distillery.nouns import Candidate, Dataset
 from distillery.targets.this_machine import ThisMachine
 from tasks.step import fresh_step, recorded
 

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from distillery import digests
 from distillery.errors import UserError
-from distillery.nouns import Noun
+from distillery.noun import Noun
 
 if TYPE_CHECKING:
     from distillery.data.preparation import Text

@@ -15,7 +15,7 @@ from distillery.data import corpora
 from distillery.data.corpora import Texts
 from distillery.data.lazy import Chosen, Joined
 from distillery.data.preparation import Text, normalized
-from distillery.nouns import Noun
+from distillery.noun import Noun
 from distillery.teachers.base import LoadedModel
 
 log = logging.getLogger(__name__)
