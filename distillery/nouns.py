@@ -6,27 +6,14 @@ round trip through JSON, since Prefect stores them so.
 
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from distillery import digests
+from distillery.measurements import Measurement
+from distillery.noun import Noun
 
 LabelKind = Literal["class", "score"]
 """What a label is: one of several names, or a number."""
-
-
-class Noun(BaseModel):
-    """Frozen and keyword-only; an unknown field is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
-
-    @property
-    def identity(self) -> object:
-        """What makes two of them the same input of a step, as JSON.
-
-        Nouns that point at an artifact leave out what differs between equal makings, such as
-        the seconds it took.
-        """
-        return self.model_dump(mode="json")
 
 
 class Artifact(Noun):
@@ -376,53 +363,6 @@ class StudiedTemperatures(Noun):
     variants: tuple[StudyRun, ...] = Field(description="Soft targets.")
     limits: tuple[StudyRun, ...] = Field(description="Logit matching, with the same shares.")
     controls: tuple[StudyRun, ...] = Field(description="Hard labels; empty without a control.")
-
-
-class Fingerprint(Noun):
-    """The hardware and builds a measurement belongs to; different ones are never ranked."""
-
-    cpu_model: str
-    cpu_count: int
-    cpu_flags: tuple[str, ...]
-    memory_bytes: int
-    os: str
-    python: str
-    runtimes: dict[str, str] = Field(description="Package → version.")
-
-    @property
-    def digest(self) -> str:
-        """Short identity of the place and its builds."""
-        return digests.of_json(self.model_dump(mode="json"))[:12]
-
-
-class Scenario(Noun):
-    """How a candidate is asked during a benchmark."""
-
-    requests: int = Field(default=500, ge=100, le=100_000, description="Single requests, timed.")
-    offline_batch_size: int = Field(default=32, ge=1, le=1024, description="Texts per batch.")
-    offline_batches: int = Field(default=12, ge=3, le=1000, description="Batches, timed.")
-    rounds: int = Field(
-        default=10, ge=2, le=1000, description="Interleaved rounds, engines in random order."
-    )
-    seed: int = 0
-
-
-class Measurement(Noun):
-    """One candidate, measured on one target in one scenario. Raw samples are kept."""
-
-    candidate_name: str
-    candidate_digest: str
-    target: str
-    fingerprint: Fingerprint
-    threads: int
-    latencies_ms: tuple[float, ...] = Field(description="End to end, one request at a time.")
-    model_latencies_ms: tuple[float, ...] = Field(description="Without tokenization.")
-    offline_rows_per_second: tuple[float, ...] = Field(description="One a timed batch.")
-    load_ms: float
-    first_prediction_ms: float
-    peak_memory_bytes: int
-    warmup_requests: int
-    steal_share: float = Field(description="Share of CPU time taken by the hypervisor.")
 
 
 class Ruling(Noun):

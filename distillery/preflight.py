@@ -8,7 +8,7 @@ from distillery.data import preparation
 from distillery.data.preparation import Splits
 from distillery.errors import UserError
 from distillery.launch import launching
-from distillery.nouns import Noun
+from distillery.noun import Noun
 from distillery.objectives.base import Training
 from distillery.recipe import AnyStudent, Recipe
 from distillery.teachers import hub

@@ -13,7 +13,9 @@ from distillery.augmentation.masked_words import MaskedWords
 from distillery.augmentation.shifted_images import ShiftedImages
 from distillery.augmentation.tang_rules import TangRules
 from distillery.augmentation.unlabelled import Unlabelled
-from distillery.nouns import Checkpoint, Ensemble, LabelKind, Noun, Precision, Scenario, Teacher
+from distillery.measurements import Scenario
+from distillery.noun import Noun
+from distillery.nouns import Checkpoint, Ensemble, LabelKind, Precision, Teacher
 from distillery.objectives.base import Training
 from distillery.students.bilstm import BiLstm
 from distillery.students.early_exits import EarlyExits

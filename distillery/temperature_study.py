@@ -12,7 +12,7 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import Field, field_validator
 
-from distillery.nouns import Noun
+from distillery.noun import Noun
 from distillery.objectives.base import Objective
 from distillery.objectives.logit_mse import LogitMse
 from distillery.objectives.soft_targets import SoftTargets

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from distillery.benchmarking.percentiles import compare, percentile
-from distillery.nouns import Candidate, Measurement, Quality, Ruling, Verdict
+from distillery.measurements import Measurement
+from distillery.nouns import Candidate, Quality, Ruling, Verdict
 from distillery.recipe import Gates
 
 _MERIT = {"class": "accuracy", "score": "Spearman ρ"}

@@ -1,14 +1,15 @@
 """Time all candidates side by side."""
 
-import json
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from distillery import storage
-from distillery.benchmarking.driver import Entry
+from distillery.benchmarking.plan import Entry
 from distillery.data import preparation
-from distillery.nouns import Candidate, Dataset, Measurement, Scenario
+from distillery.measurements import Measurement, Scenario
+from distillery.nouns import Candidate, Dataset
+from distillery.report import samples
 from distillery.targets.this_machine import ThisMachine
 from tasks.step import fresh_step, recorded
 
@@ -32,8 +33,7 @@ def benchmark_candidates(
         measurements = ThisMachine().measure(entries, texts, scenario, threads)
         run.params({"scenario": scenario.model_dump(), "threads": measurements[0].threads})
         with tempfile.TemporaryDirectory() as folder:
-            for measurement in measurements:
-                path = Path(folder) / f"{measurement.candidate_name.replace(' ', '-')}.json"
-                path.write_text(json.dumps(measurement.model_dump(mode="json")))
-                run.file(path, "measurements")
+            path = Path(folder) / "samples.parquet"
+            samples.write(measurements, path)
+            run.file(path, "measurements")
         return measurements

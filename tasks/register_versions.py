@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from distillery.nouns import Candidate, Measurement, Quality, RegisteredVersion
+from distillery.measurements import Measurement
+from distillery.nouns import Candidate, Quality, RegisteredVersion
 from distillery.registry import registration
 from distillery.registry.registration import Origin
 from tasks.step import fresh_step, recorded

@@ -18,7 +18,8 @@ from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.context import TaskRunContext
 
 from distillery import __version__, digests, storage, tracking
-from distillery.nouns import Artifact, Noun
+from distillery.noun import Noun
+from distillery.nouns import Artifact
 
 log = logging.getLogger(__name__)
 

@@ -3,16 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from distillery.nouns import (
-    Artifact,
-    Candidate,
-    Checkpoint,
-    Dataset,
-    Fingerprint,
-    Measurement,
-    Quality,
-    Split,
-)
+from distillery.measurements import Fingerprint, Measurement
+from distillery.nouns import Artifact, Candidate, Checkpoint, Dataset, Quality, Split
 from distillery.teachers.base import LoadedModel
 
 LABELS = ("no", "yes")
@@ -104,20 +96,34 @@ def make_measurement(
     candidate: Candidate, *, latency_ms: float = 1.0, requests: int = 100, **overrides: Any
 ) -> Measurement:
     """Every request took the same time, unless ``latencies_ms`` says otherwise."""
+    latencies_ms = overrides.pop("latencies_ms", (latency_ms,) * requests)
+    model_latencies_ms = overrides.pop("model_latencies_ms", (latency_ms * 0.9,) * requests)
     fields = {
         "candidate_name": candidate.name,
         "candidate_digest": candidate.digest,
         "target": "this-machine",
         "fingerprint": HERE,
         "threads": 1,
-        "latencies_ms": (latency_ms,) * requests,
-        "model_latencies_ms": (latency_ms * 0.9,) * requests,
-        "offline_rows_per_second": (1000 / latency_ms,) * 3,
+        "single_stream": (
+            {
+                "padding": "longest_of_batch",
+                "latencies_ms": latencies_ms,
+                "model_latencies_ms": model_latencies_ms,
+            },
+        ),
+        "offline": (
+            {
+                "padding": "longest_of_batch",
+                "batch_size": 32,
+                "rows_per_second": (1000 / latency_ms,) * 3,
+                "model_rows_per_second": (1100 / latency_ms,) * 3,
+            },
+        ),
         "load_ms": 5.0,
         "first_prediction_ms": 2.0,
         "peak_memory_bytes": 1 << 20,
         "warmup_requests": 10,
-        "steal_share": 0.0,
+        "noise": {"steal_share": 0.0, "frequency_drift": None, "calibration_drift": 0.0},
     }
     return Measurement.model_validate(fields | overrides)
 

@@ -18,7 +18,7 @@ TINY = [
     "teacher.training={epochs: 2, learning_rate: 2.0e-3}",
     "students.0.task.0.training={epochs: 2, learning_rate: 2.0e-3}",
     "gates={accuracy_kept_min: 0.2}",
-    "benchmark={requests: 100, rounds: 2, offline_batches: 3}",
+    "benchmark={requests: 100, rounds: 2, offline: {batches: 3}}",
     "export.parity_rows=16",
     "export.int8_max_label_flip_rate=1",
 ]

@@ -14,11 +14,12 @@ import pictures
 import pytest
 
 from distillery import digests, preflight, storage, tracking
-from distillery.benchmarking.driver import Entry, Plan
+from distillery.benchmarking.plan import Entry, Plan
 from distillery.data import preparation
 from distillery.errors import UserError
 from distillery.export import candidates
-from distillery.nouns import Candidate, Checkpoint, Dataset, Epoch, RegisteredVersion, Scenario
+from distillery.measurements import Offline, Scenario
+from distillery.nouns import Candidate, Checkpoint, Dataset, Epoch, RegisteredVersion
 from distillery.objectives.base import Training
 from distillery.recipe import Export, Recipe
 from distillery.targets.this_machine import ThisMachine
@@ -109,10 +110,10 @@ def test_it_is_timed_like_any_other(world: World) -> None:
         Entry(name=c.name, digest=c.digest, folder=storage.fetch(c.artifact), runtime=c.runtime)
         for c in (world.pytorch, world.fp32)
     ]
-    scenario = Scenario(requests=100, rounds=2, offline_batch_size=4, offline_batches=3)
+    scenario = Scenario(requests=100, rounds=2, offline=Offline(batch_sizes=(4,), batches=3))
     measured = ThisMachine().measure(entries, images, scenario, 1)
     assert [len(one.latencies_ms) for one in measured] == [100, 100]
-    assert min(one.offline_rows_per_second[0] for one in measured) > 0
+    assert min(one.rows_per_second for one in measured) > 0
 
 
 def test_a_plan_holds_texts_or_images(tmp_path: Path) -> None:

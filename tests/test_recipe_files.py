@@ -122,8 +122,8 @@ def test_a_file_of_bytes_is_no_recipe(tmp_path: Path) -> None:
         ),
         (
             "benchmark.xyz=4",
-            "unknown key 'benchmark.xyz'; choose one of offline_batch_size, offline_batches, "
-            "requests, rounds, seed",
+            "unknown key 'benchmark.xyz'; choose one of cold_starts, offline, paddings, "
+            "requests, rounds, seed, server",
         ),
     ],
 )

@@ -8,7 +8,8 @@ from factories import HERE, make_candidate, make_measurement, make_quality
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from distillery.nouns import Candidate, Measurement, Quality, Ruling, Verdict
+from distillery.measurements import Measurement
+from distillery.nouns import Candidate, Quality, Ruling, Verdict
 from distillery.recipe import Gates
 from distillery.verdict import judge
 

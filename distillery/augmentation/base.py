@@ -16,7 +16,7 @@ from pydantic import Field
 from distillery import digests
 from distillery.data.examples import Example, parts, singles
 from distillery.errors import UserError
-from distillery.nouns import Noun
+from distillery.noun import Noun
 from distillery.runtimes.images import Shape
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from distillery.augmentation.base import Augmentation, Make
 from distillery.data import corpora
 from distillery.data.examples import Example, key, same, schema_like
 from distillery.data.lazy import Chosen, Joined, Lazy
-from distillery.nouns import Noun
+from distillery.noun import Noun
 from distillery.teachers.base import LoadedModel
 
 if TYPE_CHECKING:

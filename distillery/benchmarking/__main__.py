@@ -11,7 +11,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from distillery.benchmarking.driver import Plan, measure
+from distillery.benchmarking.driver import measure
+from distillery.benchmarking.plan import Plan
 
 
 def main(arguments: Sequence[str]) -> int:

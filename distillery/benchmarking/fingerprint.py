@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from distillery.nouns import Fingerprint
+from distillery.measurements import Fingerprint
 
 _CPUINFO = Path("/proc/cpuinfo")
 _TOPOLOGY = Path("/sys/devices/system/cpu")

@@ -103,7 +103,11 @@ def compare(a: Sequence[float], b: Sequence[float]) -> Comparison:
 
     Equal samples always compare equally: the seed is fixed.
     """
-    low, high = bootstrap_ratio_interval(a, b, seed=0)
+    return verdict(*bootstrap_ratio_interval(a, b, seed=0))
+
+
+def verdict(low: float, high: float) -> Comparison:
+    """What an interval of a ratio of latencies says of the first of the two."""
     if high < 1:
         return "faster"
     if low > 1:

@@ -14,14 +14,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from threading import get_native_id
-from time import perf_counter_ns, sleep
+from time import monotonic_ns, perf_counter_ns, sleep
 from typing import Any, TextIO
 
+from distillery.benchmarking.padding import encoded
+from distillery.benchmarking.server import replay
+from distillery.measurements import Padding
 from distillery.runtimes import images
 from distillery.runtimes.base import Engine, Example
 from distillery.runtimes.opening import open_engine
 
 _NS_PER_MS = 1e6
+_MS_PER_S = 1000
 _WARM_UP_BLOCK = 20
 _WARM_UP_TOLERANCE = 0.05
 _WARM_UP_MOST = 400
@@ -42,30 +46,41 @@ class Worker:
         self._warm_rows: list[int] = []
         self._engine: Engine | None = None
 
-    def prepare(self, *, folder: str, runtime: str, threads: int, texts: str) -> dict[str, Any]:
-        """Read the texts or images, and open the engine once to drop it again.
-
-        Runtimes import most of themselves when the first model is opened; the opening that is
-        timed must not count that. This one may run beside others.
-        """
+    def read(self, *, texts: str) -> dict[str, Any]:
+        """Read the texts or images."""
         if texts.endswith(".npy"):
             self._texts = list(images.read(Path(texts)))
         else:
             rows = json.loads(Path(texts).read_text(encoding="utf-8"))
             self._texts = [row if isinstance(row, str) else (row[0], row[1]) for row in rows]
+        return {}
+
+    def rehearse(self, *, folder: str, runtime: str, threads: int) -> dict[str, Any]:
+        """Open the engine once to drop it again.
+
+        Runtimes import most of themselves when the first model is opened; the opening that is
+        timed must not count that, but for a cold start. This one may run beside others.
+        """
         open_engine(Path(folder), runtime, threads=threads)
         gc.collect()
         return {}
 
     def open(self, *, folder: str, runtime: str, threads: int, row: int) -> dict[str, Any]:
-        """Milliseconds to open model and tokenizer, and then to answer the first request."""
+        """Milliseconds to open model and tokenizer, and then to answer the first request.
+
+        ``ended_ns`` is on the clock that all processes of this machine share.
+        """
         started = perf_counter_ns()
         self._engine = open_engine(Path(folder), runtime, threads=threads)
         load_ms = (perf_counter_ns() - started) / _NS_PER_MS
-        first_ms, _ = self._time_one(row)
-        return {"load_ms": load_ms, "first_prediction_ms": first_ms}
+        first_ms, _ = self._time([row], "longest_of_batch")
+        return {
+            "load_ms": load_ms,
+            "first_prediction_ms": first_ms,
+            "ended_ns": monotonic_ns(),
+        }
 
-    def warm_up(self, *, rows: list[int]) -> dict[str, Any]:
+    def warm_up(self, *, rows: list[int], padding: Padding) -> dict[str, Any]:
         """Ask until two successive blocks' medians agree; how many requests that took.
 
         Every block asks the same rows: only time may make a difference, not the texts.
@@ -74,45 +89,54 @@ class Worker:
         before, requests = 0.0, 0
         while requests + _WARM_UP_BLOCK <= _WARM_UP_MOST:
             block = [self._warm_rows[i % len(self._warm_rows)] for i in range(_WARM_UP_BLOCK)]
-            now = median(self._time_one(row)[0] for row in block)
+            now = median(self._time([row], padding)[0] for row in block)
             requests += _WARM_UP_BLOCK
             if abs(now - before) <= _WARM_UP_TOLERANCE * min(now, before):
                 break
             before = now
         return {"requests": requests}
 
-    def single(self, *, rows: list[int]) -> dict[str, Any]:
+    def single(self, *, rows: list[int], padding: Padding) -> dict[str, Any]:
         """One request a row: milliseconds end to end, and of the model alone."""
-        for row in self._warm_rows[:_WAKE_UP]:
-            self._time_one(row)
-        times = [self._time_one(row) for row in rows]
+        self._wake_up(padding)
+        times = [self._time([row], padding) for row in rows]
         return {"end_to_end_ms": [both for both, _ in times], "model_ms": [m for _, m in times]}
 
-    def offline(self, *, batches: list[list[int]]) -> dict[str, Any]:
-        """Rows a second of each batch, tokenization included."""
-        for row in self._warm_rows[:_WAKE_UP]:
-            self._time_one(row)
-        return {"rows_per_second": [self._rate(batch) for batch in batches]}
+    def offline(self, *, batches: list[list[int]], padding: Padding) -> dict[str, Any]:
+        """Rows a second of each batch, end to end, and of the model alone."""
+        self._wake_up(padding)
+        times = [(len(batch) * _MS_PER_S, self._time(batch, padding)) for batch in batches]
+        return {
+            "rows_per_second": [rows / both for rows, (both, _) in times],
+            "model_rows_per_second": [rows / model for rows, (_, model) in times],
+        }
+
+    def serve(
+        self, *, rows: list[int], due_seconds: list[float], padding: Padding
+    ) -> dict[str, Any]:
+        """Request i no sooner than it is due: milliseconds from then, waiting included."""
+        self._wake_up(padding)
+        latencies_ms = replay(due_seconds, lambda i: self._time([rows[i]], padding))
+        return {"latencies_ms": latencies_ms}
 
     def status(self) -> dict[str, Any]:
         """The most memory this process ever held in RAM, in bytes."""
         return {"peak_memory_bytes": peak_memory_bytes()}
 
-    def _time_one(self, row: int) -> tuple[float, float]:
-        """Milliseconds (end to end, model alone) of one request."""
-        engine, texts = self._opened, [self._texts[row]]
+    def _wake_up(self, padding: Padding) -> None:
+        for row in self._warm_rows[:_WAKE_UP]:
+            self._time([row], padding)
+
+    def _time(self, rows: Sequence[int], padding: Padding) -> tuple[float, float]:
+        """Milliseconds (end to end, model alone) of one request, or of one batch."""
+        engine, texts = self._opened, [self._texts[row] for row in rows]
         started = perf_counter_ns()
-        encoded = engine.encode(texts)
+        inputs = encoded(engine, texts, padding)
         tokenized = perf_counter_ns()
-        engine.logits(encoded)
+        for one in inputs:
+            engine.logits(one)
         ended = perf_counter_ns()
         return (ended - started) / _NS_PER_MS, (ended - tokenized) / _NS_PER_MS
-
-    def _rate(self, batch: Sequence[int]) -> float:
-        engine, texts = self._opened, [self._texts[row] for row in batch]
-        started = perf_counter_ns()
-        engine.logits(engine.encode(texts))
-        return len(batch) * 1e9 / (perf_counter_ns() - started)
 
     @property
     def _opened(self) -> Engine:
@@ -166,11 +190,13 @@ def serve(commands: TextIO, answers: TextIO) -> int:
     """Answer until the commands end (0) or one fails (1)."""
     worker = Worker()
     known: dict[str, Callable[..., dict[str, Any]]] = {
-        "prepare": worker.prepare,
+        "read": worker.read,
+        "rehearse": worker.rehearse,
         "open": worker.open,
         "warm_up": worker.warm_up,
         "single": worker.single,
         "offline": worker.offline,
+        "serve": worker.serve,
         "status": worker.status,
     }
     # readline, for iterating would read ahead

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
 
-from distillery.nouns import Checkpoint, Corpus, Dataset, Epoch, Noun, SoftLabels, Teacher
+from distillery.noun import Noun
+from distillery.nouns import Checkpoint, Corpus, Dataset, Epoch, SoftLabels, Teacher
 from distillery.objectives.base import Training
 from distillery.recipe import AnyStudent, AnyTeacher
 from distillery.teachers.pretrained import Pretrained

@@ -22,7 +22,8 @@ from typing import IO
 from distillery import storage
 from distillery.errors import UserError
 from distillery.launch.jobs import Job, OnEpoch
-from distillery.nouns import Checkpoint, Epoch, Noun
+from distillery.noun import Noun
+from distillery.nouns import Checkpoint, Epoch
 from distillery.recipe import Launcher
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from distillery.nouns import Architecture, LabelKind, Noun
+from distillery.noun import Noun
+from distillery.nouns import Architecture, LabelKind
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

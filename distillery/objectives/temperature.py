@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, TypeAdapter
 
-from distillery.nouns import Noun
+from distillery.noun import Noun
 
 _Constant = Annotated[float, Field(gt=0, le=1000)]
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from distillery import tracking
-from distillery.nouns import Candidate, Measurement, Noun, Quality, RegisteredVersion
+from distillery.measurements import Measurement
+from distillery.noun import Noun
+from distillery.nouns import Candidate, Quality, RegisteredVersion
 
 
 class Origin(Noun):

@@ -6,19 +6,10 @@ human units.
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
 
 from distillery.benchmarking.percentiles import percentile
-from distillery.nouns import (
-    Candidate,
-    Findings,
-    LabelKind,
-    Measurement,
-    Precision,
-    Quality,
-    Role,
-    RuntimeName,
-)
+from distillery.measurements import Measurement
+from distillery.nouns import Candidate, Findings, LabelKind, Precision, Quality, Role, RuntimeName
 from distillery.report import candidates, units
 
 _ROLE_ORDER: tuple[Role, ...] = ("teacher", "champion", "student", "control")
@@ -144,7 +135,7 @@ def _row(findings: Findings, candidate: Candidate) -> ResultRow:
         p95_ms=_percentile(timed.latencies_ms, 0.95) if timed else None,
         p99_ms=_percentile(timed.latencies_ms, 0.99) if timed else None,
         model_p50_ms=_percentile(timed.model_latencies_ms, 0.50) if timed else None,
-        rows_per_second=_median(timed.offline_rows_per_second) if timed else None,
+        rows_per_second=timed.rows_per_second if timed else None,
         size_bytes=candidate.size_bytes,
         load_ms=timed.load_ms if timed else None,
         peak_memory_bytes=timed.peak_memory_bytes if timed else None,
@@ -215,7 +206,3 @@ def _speedup(timed: Measurement | None, teacher: Measurement | None) -> float | 
 def _percentile(samples: Sequence[float], q: float) -> float | None:
     found = percentile(samples, q)
     return found.value if found else None
-
-
-def _median(samples: Sequence[float]) -> float | None:
-    return median(samples) if samples else None

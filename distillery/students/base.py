@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
 
 from pydantic import Field
 
-from distillery.nouns import Architecture, Noun
+from distillery.noun import Noun
+from distillery.nouns import Architecture
 from distillery.objectives.distilbert_triple import DistilBertTriple
 from distillery.objectives.hard_labels import HardLabels
 from distillery.objectives.logit_mse import LogitMse

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from distillery.benchmarking.driver import PACKAGE_ROOT, Entry, Plan
+from distillery.benchmarking.plan import Entry, Plan
+from distillery.benchmarking.process import PACKAGE_ROOT
 from distillery.errors import BenchmarkProcessError
-from distillery.nouns import Measurement, Scenario
+from distillery.measurements import Measurement, Scenario
 from distillery.runtimes import images
 from distillery.runtimes.base import Example
 from distillery.runtimes.images import Image

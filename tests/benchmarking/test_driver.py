@@ -14,14 +14,17 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from distillery.benchmarking.driver import PACKAGE_ROOT, Entry, Plan, measure, told
+from distillery.benchmarking.driver import measure
+from distillery.benchmarking.plan import Entry, Plan
+from distillery.benchmarking.process import PACKAGE_ROOT
+from distillery.benchmarking.rounds import told
 from distillery.errors import BenchmarkProcessError
-from distillery.nouns import Measurement, Scenario
+from distillery.measurements import Measurement, Offline, Scenario, Server
 from distillery.runtimes.base import Card, Text
 from distillery.targets.this_machine import ThisMachine
 
 _TEXTS: tuple[Text, ...] = ("one", "one two", "two two one", "three one two one")
-_SMALL = Scenario(requests=101, rounds=3, offline_batch_size=4, offline_batches=5, seed=3)
+_SMALL = Scenario(requests=101, rounds=3, offline=Offline(batch_sizes=(4,), batches=5), seed=3)
 
 
 @pytest.fixture
@@ -78,14 +81,17 @@ def test_two_engines_in_turns(entry: Entry) -> None:
         assert len(m.latencies_ms) == len(m.model_latencies_ms) == 101
         pairs = zip(m.latencies_ms, m.model_latencies_ms, strict=True)
         assert all(both >= model > 0 for both, model in pairs)
-        assert len(m.offline_rows_per_second) == 5
-        assert min(m.offline_rows_per_second) > 0
+        (batches,) = m.offline
+        assert (batches.batch_size, len(batches.rows_per_second)) == (4, 5)
+        pairs = zip(batches.rows_per_second, batches.model_rows_per_second, strict=True)
+        assert all(0 < both <= model for both, model in pairs)
+        assert (m.server, m.cold_starts) == (None, ())
         assert m.load_ms > 0
         assert m.first_prediction_ms > 0
         assert m.peak_memory_bytes > 1 << 20
         assert 20 <= m.warmup_requests <= 400
         assert m.warmup_requests % 20 == 0
-        assert 0 <= m.steal_share <= 1
+        assert 0 <= m.noise.steal_share <= 1
     assert found[0].fingerprint == found[1].fingerprint
     assert said
     assert _no_worker_is_left()
@@ -104,10 +110,46 @@ def test_a_long_benchmark_says_which_round_it_is_in_and_a_quick_one_is_silent() 
 
 
 def test_pairs_of_texts_and_more_rounds_than_batches(entry: Entry) -> None:
-    scenario = Scenario(requests=100, rounds=100, offline_batch_size=1, offline_batches=3)
+    scenario = Scenario(requests=100, rounds=100, offline=Offline(batch_sizes=(1,), batches=3))
     (found,) = measure([entry], [("one", "two"), ("two", "one")], scenario, 1, "here")
     assert len(found.latencies_ms) == 100
-    assert len(found.offline_rows_per_second) == 3
+    assert len(found.offline[0].rows_per_second) == 3
+
+
+def test_every_scenario_over_paddings_and_batch_sizes(entry: Entry) -> None:
+    scenario = Scenario(
+        requests=100,
+        rounds=2,
+        offline=Offline(batch_sizes=(1, 3), batches=4),
+        server=Server(p99_objective_ms=1e6, rates=2),
+        cold_starts=2,
+        paddings=("max_length", "natural"),
+    )
+    other = Entry(name="other", digest="07h3r", folder=entry.folder, runtime=entry.runtime)
+    for m in measure([entry, other], _TEXTS, scenario, 1, "here"):
+        assert [one.padding for one in m.single_stream] == ["max_length", "natural"]
+        assert [len(one.latencies_ms) for one in m.single_stream] == [100, 100]
+        assert m.latencies_ms == m.single_stream[0].latencies_ms
+        assert [(one.padding, one.batch_size) for one in m.offline] == [
+            ("max_length", 1),
+            ("natural", 1),
+            ("max_length", 3),
+            ("natural", 3),
+        ]
+        assert {len(one.rows_per_second) for one in m.offline} == {4}
+        assert m.server is not None
+        assert [len(point.latencies_ms) for point in m.server.points] == [700, 700]
+        # an objective that anything holds: each try is nearer to what it does back to back
+        capacity = 1000 / np.mean(m.latencies_ms)
+        rates = [point.rate_per_second for point in m.server.points]
+        assert rates == pytest.approx([capacity / 2, capacity * 3 / 4])
+        assert len(m.cold_starts) == 2
+        for start in m.cold_starts:
+            # an interpreter starts in more than a millisecond, and the runtime's import counts
+            assert start.process_ms > 1
+            assert start.load_ms > m.load_ms
+            assert start.first_prediction_ms > 0
+    assert _no_worker_is_left()
 
 
 def test_no_threads_given_means_one_a_core_and_is_recorded(entry: Entry) -> None:

@@ -7,8 +7,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-from distillery.benchmarking.driver import PACKAGE_ROOT
 from distillery.benchmarking.fingerprint import available_cores, fingerprint
+from distillery.benchmarking.process import PACKAGE_ROOT
 
 _X86 = """\
 processor\t: 0

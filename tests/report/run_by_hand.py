@@ -1,5 +1,12 @@
 """A run small enough to count by hand: 3 classes, 10 test rows, one student and its control."""
 
+from distillery.measurements import (
+    Fingerprint,
+    Measurement,
+    Noise,
+    OfflineBatches,
+    SingleStream,
+)
 from distillery.nouns import (
     Artifact,
     Candidate,
@@ -7,9 +14,7 @@ from distillery.nouns import (
     Dataset,
     Epoch,
     Findings,
-    Fingerprint,
     Gain,
-    Measurement,
     Parity,
     Precision,
     Quality,
@@ -125,14 +130,26 @@ def measurement(of: Candidate, latencies_ms: tuple[float, ...]) -> Measurement:
             runtimes={"onnxruntime": "1.31.0"},
         ),
         threads=2,
-        latencies_ms=latencies_ms,
-        model_latencies_ms=tuple(ms / 2 for ms in latencies_ms),
-        offline_rows_per_second=(90.0, 110.0, 100.0),
+        single_stream=(
+            SingleStream(
+                padding="longest_of_batch",
+                latencies_ms=latencies_ms,
+                model_latencies_ms=tuple(ms / 2 for ms in latencies_ms),
+            ),
+        ),
+        offline=(
+            OfflineBatches(
+                padding="longest_of_batch",
+                batch_size=32,
+                rows_per_second=(90.0, 110.0, 100.0),
+                model_rows_per_second=(180.0, 220.0, 200.0),
+            ),
+        ),
         load_ms=12.0,
         first_prediction_ms=3.0,
         peak_memory_bytes=100_000_000,
         warmup_requests=40,
-        steal_share=0.0,
+        noise=Noise(steal_share=0.0, frequency_drift=None, calibration_drift=0.0),
     )
 
 

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from itertools import groupby
 
-from distillery.nouns import Findings, Fingerprint, Measurement
-
-_STEAL_WORTH_A_WORD = 0.01
+from distillery.measurements import Fingerprint, Measurement
+from distillery.nouns import Findings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,13 +15,8 @@ class Place:
     target: str
     threads: int
     requests: int
-    steal_share: float
+    noise: tuple[str, ...]
     candidates: tuple[str, ...]
-
-    @property
-    def is_disturbed(self) -> bool:
-        """Whether the hypervisor took so much that it must be said."""
-        return self.steal_share >= _STEAL_WORTH_A_WORD
 
 
 def places(findings: Findings) -> list[Place]:
@@ -41,7 +35,7 @@ def places(findings: Findings) -> list[Place]:
                 target=here[0].target,
                 threads=here[0].threads,
                 requests=min(len(m.latencies_ms) for m in here),
-                steal_share=max(m.steal_share for m in here),
+                noise=tuple(dict.fromkeys(reason for m in here for reason in m.noise.reasons)),
                 candidates=tuple(m.candidate_name for m in here),
             )
         )
