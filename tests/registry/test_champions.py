@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from factories import LABELS, make_candidate, make_dataset
 
 from distillery import storage, tracking
 from distillery.registry import champions
 from distillery.runtimes.base import Card
-from tests.factories import LABELS, make_candidate, make_dataset
 
 
 @pytest.fixture(autouse=True)
