@@ -21,6 +21,7 @@ from distillery.students.bilstm import BiLstm
 from distillery.students.early_exits import EarlyExits
 from distillery.students.from_layers import FromLayers
 from distillery.students.mlp import MlpStudent
+from distillery.students.mlp_peers import MlpPeers
 from distillery.students.narrow import Narrow
 from distillery.students.peers import Peers
 from distillery.students.pretrained import PretrainedStudent
@@ -43,6 +44,7 @@ AnyStudent = Annotated[
     | EarlyExits
     | Peers
     | MlpStudent
+    | MlpPeers
     | SoftTreeStudent,
     Field(discriminator="kind"),
 ]
@@ -53,7 +55,7 @@ AnyAugmentation = Annotated[
 
 _MEND = {
     "text": "name the image column in data.image, or use another kind",
-    "image": "use a teacher of kind cnn, and students of kind mlp or soft_tree",
+    "image": "use a teacher of kind cnn, and students of kind mlp, mlp_peers or soft_tree",
 }
 _MEND_AUGMENTATION = {
     "text": "use masked_words, tang_rules or unlabelled",

@@ -1,39 +1,36 @@
 """Several networks side by side, trained together (Zhang et al. 2018, arXiv:1706.00384)."""
 
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
-from transformers import AutoConfig, AutoModelForSequenceClassification, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    PretrainedConfig,
+    PreTrainedModel,
+)
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from distillery.architectures.pooled_encoder import PooledEncoder, PooledEncoderConfig
-
-# B batch, S sequence, C classes
+# B batch, C classes
 
 
-class PeersConfig(PooledEncoderConfig):
-    """``depths``: how many layers each peer has; for the rest they are alike."""
+class PeersConfig(PretrainedConfig):
+    """``peers``: each one's own configuration, as Transformers saves it; their labels are alike."""
 
     model_type = "peers"
 
-    def __init__(self, depths: Sequence[int] = (), **kwargs: Any):
+    def __init__(self, peers: Sequence[dict[str, Any]] = (), **kwargs: Any):
+        self.peers = list(peers)
+        for first in self.each[:1]:
+            kwargs |= {"id2label": first.id2label, "label2id": first.label2id}
         super().__init__(**kwargs)
-        self.depths = list(depths) or [self.encoder.num_hidden_layers]
-        self.encoder.num_hidden_layers = self.depths[0]
 
-    def of_peer(self, number: int) -> PooledEncoderConfig:
-        """One peer's own."""
-        encoder = deepcopy(self.encoder)
-        encoder.num_hidden_layers = self.depths[number]
-        return PooledEncoderConfig(
-            encoder=encoder,
-            num_labels=self.num_labels,
-            id2label=self.id2label,
-            label2id=self.label2id,
-        )
+    @property
+    def each(self) -> list[PretrainedConfig]:
+        """The peers' own, anew."""
+        return [AutoConfig.for_model(**peer) for peer in self.peers]
 
 
 @dataclass
@@ -44,7 +41,7 @@ class PeersOutput(SequenceClassifierOutput):
 
 
 class Peers(PreTrainedModel):
-    """Each peer reads the same inputs; no weight is shared."""
+    """Classifiers that read the same inputs; no weight is shared."""
 
     config_class = PeersConfig
     _supports_sdpa = True
@@ -52,13 +49,15 @@ class Peers(PreTrainedModel):
     def __init__(self, config: PeersConfig) -> None:
         super().__init__(config)
         self.peers = nn.ModuleList(
-            PooledEncoder(config.of_peer(number)) for number in range(len(config.depths))
+            AutoModelForSequenceClassification.from_config(peer) for peer in config.each
         )
+        first: Any = self.peers[0]
+        self.main_input_name = first.main_input_name
         self.post_init()
 
-    def forward(self, input_ids: Tensor, **inputs: Any) -> PeersOutput:
-        """Inputs (B, S), as of each peer; logits (B, C) of each."""
-        outputs = [peer(input_ids, **inputs) for peer in self.peers]
+    def forward(self, **inputs: Any) -> PeersOutput:
+        """What each peer reads, by name; logits (B, C) of each."""
+        outputs = [peer(**inputs) for peer in self.peers]
         return PeersOutput(
             logits=outputs[0].logits,
             hidden_states=outputs[0].hidden_states,

@@ -35,7 +35,9 @@ class MutualLearning(Objective):
         """KL over all rows, CE over those that have a label."""
         exits = batch.student.exits
         if len(exits) < 2:
-            raise ValueError("mutual_learning needs a student of two peers or more: kind peers")
+            raise ValueError(
+                "mutual_learning needs a student of two peers or more: kind peers or mlp_peers"
+            )
         peers = [Outputs(logits=logits) for logits in exits]
         temperature = at(self.temperature, batch.progress)
         loss = batch.student.logits.new_zeros(())

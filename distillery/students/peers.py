@@ -1,9 +1,9 @@
-"""Networks that learn from each other as they train (Zhang et al. 2018, "Deep Mutual Learning").
+"""Encoders that learn from each other as they train (Zhang et al. 2018).
 
-https://arxiv.org/abs/1706.00384. No teacher's answer is used, unless a stage asks for it. The
-paper's networks start from random weights, each its own. So they do here where ``random_weights``
-is set. Otherwise each copies layers of the teacher under a random classifier: peers of the same
-layers then differ by that and by their dropout alone, and more if each is given other layers.
+The paper's networks start from random weights, each its own. So they do here where
+``random_weights`` is set. Otherwise each copies layers of the teacher under a random classifier:
+peers of the same layers then differ by that and by their dropout alone, and more if each is given
+other layers.
 """
 
 from collections.abc import Sequence
@@ -12,42 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from distillery.nouns import Architecture
-from distillery.objectives.hard_labels import HardLabels
-from distillery.objectives.logit_mse import LogitMse
-from distillery.objectives.mutual_learning import MutualLearning
-from distillery.objectives.soft_cross_entropy import SoftCrossEntropy
-from distillery.objectives.soft_targets import SoftTargets
 from distillery.students import chosen_layers
-from distillery.students.base import Student
+from distillery.students.learning_together import LearningTogether
 from distillery.teachers.base import LoadedModel, architecture_of
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
-# all but mutual_learning teach the first peer alone
-PeerObjective = Annotated[
-    MutualLearning | SoftTargets | SoftCrossEntropy | LogitMse | HardLabels,
-    Field(discriminator="objective"),
-]
+    from distillery.architectures.pooled_encoder import PooledEncoderConfig
 
 
-class Peers(Student):
+class Peers(LearningTogether):
     """Several encoders under a mean-pooling head each; the first one is kept when trained."""
 
     kind: Literal["peers"] = "peers"
-    task: tuple[PeerObjective, ...] = Field(  # type: ignore[assignment]
-        default=(MutualLearning(),),
-        min_length=1,
-        title="Task distillation",
-        description="Stages, one after the other.",
-    )
-    peers: int = Field(
-        default=2,
-        ge=1,
-        le=16,
-        title="Peers",
-        description="How many networks; one alone is the others' control.",
-    )
     layers: tuple[Annotated[tuple[int, ...], Field(min_length=1)], ...] = Field(
         min_length=1,
         title="Teacher layers",
@@ -66,8 +44,6 @@ class Peers(Student):
                 f"layers gives {len(self.layers)} choices for {self.peers} peers; give one each, "
                 "or one for all"
             )
-        if self.peers == 1 and any(stage.objective == "mutual_learning" for stage in self.task):
-            raise ValueError("mutual_learning needs two peers or more; raise peers")
         chosen_layers.refuse_what_needs_one_network(self)
         return self
 
@@ -88,13 +64,8 @@ class Peers(Student):
 
     def config(self, teacher: "PretrainedConfig", *, is_pair: bool) -> "PretrainedConfig":
         """Of what is kept: the first peer."""
-        from distillery.architectures.pooled_encoder import PooledEncoderConfig
-
         self.check(architecture_of(teacher))
-        return PooledEncoderConfig(
-            encoder=chosen_layers.encoder_config(teacher, len(self.layers[0])),
-            **chosen_layers.labels_of(teacher),
-        )
+        return self._of_peer(self.layers[0], teacher)
 
     def build(self, teacher: LoadedModel, *, texts: Sequence[str], is_pair: bool) -> LoadedModel:
         """All peers, to be trained."""
@@ -102,29 +73,23 @@ class Peers(Student):
 
         theirs = teacher.model.config
         self.check(architecture_of(theirs))
-        # drawn in turn: of one seed, the control's only network is the first peer
-        model = peers.Peers(
-            peers.PeersConfig(
-                encoder=chosen_layers.encoder_config(theirs, len(self._of_each[0])),
-                depths=[len(layers) for layers in self._of_each],
-                **chosen_layers.labels_of(theirs),
-            )
-        )
+        configs = [self._of_peer(layers, theirs) for layers in self._of_each]
+        model = peers.Peers(peers.PeersConfig(peers=[config.to_dict() for config in configs]))
         if not self.random_weights:
             of_each: Any = model.peers
             for peer, layers in zip(of_each, self._of_each, strict=True):
                 chosen_layers.copy_layers(peer.encoder, teacher.model, layers)
         return LoadedModel(model=model, tokenizer=teacher.tokenizer)
 
-    def finished(self, trained: LoadedModel) -> LoadedModel:
-        """The first peer."""
-        from distillery.architectures import peers
+    @staticmethod
+    def _of_peer(layers: Sequence[int], teacher: "PretrainedConfig") -> "PooledEncoderConfig":
+        from distillery.architectures.pooled_encoder import PooledEncoderConfig
 
-        assert isinstance(trained.model, peers.Peers)
-        first: Any = trained.model.peers[0]
-        first.eval()
-        return LoadedModel(model=first, tokenizer=trained.tokenizer)
+        return PooledEncoderConfig(
+            encoder=chosen_layers.encoder_config(teacher, len(layers)),
+            **chosen_layers.labels_of(teacher),
+        )
 
     def as_control(self) -> Self:
-        """The first peer alone, from the same start, on hard labels."""
-        return super().as_control().model_copy(update={"peers": 1, "layers": self.layers[:1]})
+        """The first peer alone, with its layers."""
+        return super().as_control().model_copy(update={"layers": self.layers[:1]})
