@@ -49,6 +49,7 @@ _SERVED_FILES = (
     "runtimes/images.py",
     "runtimes/onnx_session.py",
     "runtimes/onnxruntime_cpu.py",
+    "runtimes/word_memo.py",
     "serving/__init__.py",
     "serving/base.py",
 )
