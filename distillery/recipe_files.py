@@ -3,13 +3,16 @@
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from distillery.errors import UserError
+from distillery.noun import Noun
 from distillery.recipe import Recipe
+
+_Validated = TypeVar("_Validated", bound=Noun)
 
 SHIPPED = Path(__file__).parent.parent / "recipes"
 
@@ -49,29 +52,40 @@ def load(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     override, to the working directory.
     """
     path = find(name_or_path)
+    values = read(path, "recipe", begins="name, data, teacher …")
+    _anchor_sources(values, path.parent)
+    for text in overrides:
+        override(values, text, option="--set", example="students.0.task.0.temperature=4")
+    return validate(values, where=str(path))
+
+
+def read(path: Path, what: str, *, begins: str) -> dict[str, Any]:
+    """The keys of a YAML file. Raises ``UserError`` where there are none."""
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         where = " ".join(str(error).split())[:200]
-        raise UserError(f"recipe {path} is no readable YAML: {where}; mend the file") from error
+        raise UserError(f"{what} {path} is no readable YAML: {where}; mend the file") from error
     if not isinstance(values, dict):
-        raise UserError(f"recipe {path} holds no keys; it must begin with name, data, teacher …")
-    _anchor_sources(values, path.parent)
-    for override in overrides:
-        _override(values, override)
-    return validate(values, where=str(path))
+        raise UserError(f"{what} {path} holds no keys; it must begin with {begins}")
+    return values
 
 
 def validate(values: dict[str, Any], *, where: str) -> Recipe:
     """A Recipe, or a ``UserError`` that names the key, the problem and the nearest right key."""
+    return validated(Recipe, values, where=f"recipe {where}")
+
+
+def validated(kind: type[_Validated], values: dict[str, Any], *, where: str) -> _Validated:
+    """The same for any noun."""
     try:
-        return Recipe.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         problems = [problem for problem in error.errors() if not _is_echo(problem)]
         # a key that is missing may well be the one that is misspelt: say the latter
         first = min(problems, key=lambda problem: problem["type"] == "missing")
         more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-        raise UserError(f"recipe {where}: {_in_words(first, values)}{more}") from error
+        raise UserError(f"{where}: {_in_words(kind, first, values)}{more}") from error
 
 
 def as_yaml(recipe: Recipe) -> str:
@@ -91,40 +105,39 @@ def _anchor_sources(values: dict[str, Any], folder: Path) -> None:
             part["source"] = str((folder / source).resolve())
 
 
-def _override(values: dict[str, Any], override: str) -> None:
-    key, equals, text = override.partition("=")
+def override(values: dict[str, Any], given: str, *, option: str, example: str) -> None:
+    """Set one ``path.to.key=value`` in place. Raises ``UserError`` that names the option."""
+    key, equals, text = given.partition("=")
     if not equals or not key:
-        raise UserError(
-            f"--set {override}: write it as key=value, such as students.0.task.0.temperature=4"
-        )
+        raise UserError(f"{option} {given}: write it as key=value, such as {example}")
     parts = key.split(".")
     place: Any = values
     for i, part in enumerate(parts[:-1]):
         if isinstance(place, list):
-            place = place[_index(part, place, key)]
+            place = place[_index(part, place, f"{option} {key}")]
         elif isinstance(place, dict):
             place = place.setdefault(part, {})
         else:
-            raise UserError(f"--set {key}: '{'.'.join(parts[:i])}' holds a value, not keys")
+            raise UserError(f"{option} {key}: '{'.'.join(parts[:i])}' holds a value, not keys")
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise UserError(f"--set {key}: '{text}' is no YAML value; quote it") from error
+        raise UserError(f"{option} {key}: '{text}' is no YAML value; quote it") from error
     last = parts[-1]
     if isinstance(place, list):
-        place[_index(last, place, key)] = value
+        place[_index(last, place, f"{option} {key}")] = value
     elif isinstance(place, dict):
         place[last] = value
     else:
-        raise UserError(f"--set {key}: '{'.'.join(parts[:-1])}' holds a value, not keys")
+        raise UserError(f"{option} {key}: '{'.'.join(parts[:-1])}' holds a value, not keys")
 
 
-def _index(part: str, place: list[Any], key: str) -> int:
+def _index(part: str, place: list[Any], where: str) -> int:
     if not place:
-        raise UserError(f"--set {key}: the list before '{part}' is empty; set the whole list")
+        raise UserError(f"{where}: the list before '{part}' is empty; set the whole list")
     if not part.isdigit() or int(part) >= len(place):
         raise UserError(
-            f"--set {key}: '{part}' is no position in a list of {len(place)}; "
+            f"{where}: '{part}' is no position in a list of {len(place)}; "
             f"choose 0 to {len(place) - 1}"
         )
     return int(part)
@@ -135,12 +148,12 @@ def _is_echo(problem: Any) -> bool:
     return problem["type"] == "too_short" and bool(problem["input"])
 
 
-def _in_words(problem: Any, values: dict[str, Any]) -> str:
+def _in_words(kind: type[Noun], problem: Any, values: dict[str, Any]) -> str:
     location = [part for part in problem["loc"]]
     key = ".".join(str(part) for part in _without_tags(location, values))
     if problem["type"] == "extra_forbidden":
         unknown = str(location[-1])
-        known = _known_keys(location[:-1])
+        known = _known_keys(kind, location[:-1])
         nearest = difflib.get_close_matches(unknown, known, n=1, cutoff=0.5)
         hint = f"did you mean '{nearest[0]}'?" if nearest else f"choose one of {', '.join(known)}"
         return f"unknown key '{key}'; {hint}"
@@ -148,7 +161,7 @@ def _in_words(problem: Any, values: dict[str, Any]) -> str:
         return f"'{key}' is missing; add it"
     if problem["type"] in ("union_tag_not_found", "union_tag_invalid"):
         tag = problem["ctx"]["discriminator"].strip("'")
-        tags = _known_tags(location)
+        tags = _known_tags(kind, location)
         given = problem["input"].get(tag) if isinstance(problem["input"], dict) else None
         if given is None:
             return f"'{key}.{tag}' is missing; choose one of {', '.join(tags)}"
@@ -176,19 +189,19 @@ def _without_tags(location: Sequence[str | int], values: Any) -> list[str | int]
     return kept
 
 
-def _known_keys(location: Sequence[str | int]) -> list[str]:
-    """The keys allowed at a place of the recipe."""
-    return sorted(_schema_at(location).get("properties", {}))
+def _known_keys(kind: type[Noun], location: Sequence[str | int]) -> list[str]:
+    """The keys allowed at a place."""
+    return sorted(_schema_at(kind, location).get("properties", {}))
 
 
-def _known_tags(location: Sequence[str | int]) -> list[str]:
-    """The kinds that a place of the recipe can be of."""
-    return sorted(_schema_at(location).get("discriminator", {}).get("mapping", {}))
+def _known_tags(kind: type[Noun], location: Sequence[str | int]) -> list[str]:
+    """The kinds that a place can be of."""
+    return sorted(_schema_at(kind, location).get("discriminator", {}).get("mapping", {}))
 
 
-def _schema_at(location: Sequence[str | int]) -> dict[str, Any]:
-    """A place of the recipe, walked in its JSON schema."""
-    schema = TypeAdapter(Recipe).json_schema()
+def _schema_at(kind: type[Noun], location: Sequence[str | int]) -> dict[str, Any]:
+    """A place of the noun, walked in its JSON schema."""
+    schema = kind.model_json_schema()
     place: Any = schema
     for part in location:
         place = _resolved(schema, place)

@@ -47,7 +47,9 @@ _SERVED_FILES = (
     "runtimes/__init__.py",
     "runtimes/base.py",
     "runtimes/images.py",
+    "runtimes/onnx_session.py",
     "runtimes/onnxruntime_cpu.py",
+    "runtimes/word_memo.py",
     "serving/__init__.py",
     "serving/base.py",
 )
@@ -283,6 +285,34 @@ def version_by_alias(model: str, alias: str) -> RegisteredVersion | None:
     """The version an alias names, or None where there is no such model or alias."""
     try:
         return _registered(model, MlflowClient().get_model_version_by_alias(model, alias))
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def version_at(uri: str) -> RegisteredVersion:
+    """The version that ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` names.
+
+    Raises ``UserError`` where there is none.
+    """
+    model, at, alias = uri.removeprefix("models:/").partition("@")
+    if at:
+        found = version_by_alias(model, alias)
+    else:
+        model, _, number = model.rpartition("/")
+        found = _version_by_number(model, number)
+    if found is None:
+        raise UserError(
+            f"there is no registered model '{uri}'; give models:/NAME@champion or "
+            "models:/NAME/VERSION"
+        )
+    return found
+
+
+def _version_by_number(model: str, number: str) -> RegisteredVersion | None:
+    try:
+        return _registered(model, MlflowClient().get_model_version(model, number))
     except MlflowException as error:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None

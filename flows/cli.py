@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +21,7 @@ from distillery.errors import UserError
 
 if TYPE_CHECKING:
     from distillery.nouns import Findings
+    from distillery.subjects.findings import BenchmarkFindings
 
 app = typer.Typer(
     name="distillery",
@@ -78,6 +80,61 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
     else:
         _show(findings)
     raise typer.Exit(0 if findings.verdict.promoted else 1)
+
+
+@app.command()
+def benchmark(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="models:/NAME@champion, a candidate's folder, or any .onnx file over token ids.",
+        ),
+    ],
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE|KEY=VALUE",
+            help="A YAML file, or one key such as server.p99_objective_ms=20. Repeatable.",
+        ),
+    ] = None,
+    texts: Annotated[
+        Path | None, typer.Option(help="One text a line, pairs apart by a tab.")
+    ] = None,
+    tokens: Annotated[
+        int,
+        typer.Option(min=1, max=100_000, help="Longest input of a graph that is not distillery's."),
+    ] = 128,
+    threads: Annotated[
+        int, typer.Option(min=0, max=1024, help="Of each engine; 0 means one a core.")
+    ] = 0,
+    report: Annotated[Path | None, typer.Option(help="Folder for page, JSON and samples.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Measure models beside each other on this machine; the first is what others are compared with.
+
+    An .onnx file is asked texts where a tokenizer.json lies beside it, else random token ids.
+    """
+    with _one_clear_line():
+        _quiet_libraries()
+        from distillery.subjects import asking, checking
+
+        asked = asking.Asked(
+            models=tuple(models),
+            scenario=asking.scenario(scenario or ()),
+            texts=texts,
+            tokens=tokens,
+            threads=threads,
+        )
+        from flows.server import server_at_hand
+
+        with err.status("checking the models and the servers"):
+            server = server_at_hand()
+            checking.ready(asked)
+            from flows.benchmark import benchmark as flow
+        with server.in_use():
+            findings = flow(asked, report)
+    _show_benchmark(findings, report, as_json=json_)
 
 
 @app.command()
@@ -262,6 +319,22 @@ def _summary(findings: "Findings") -> dict[str, object]:
         "flow_run_id": findings.flow_run_id,
         "report": str(storage.root() / "reports" / findings.flow_run_id / "report.html"),
     }
+
+
+def _show_benchmark(findings: "BenchmarkFindings", report: Path | None, *, as_json: bool) -> None:
+    from distillery import storage
+    from distillery.report.benchmark import document, rows, tables
+
+    place = (report or storage.root() / "reports" / findings.flow_run_id) / "report.html"
+    if as_json:
+        summary = {**document.document(findings), "report": str(place.absolute())}
+        out.print_json(json.dumps(summary))
+        return
+    out.print(tables.rich_table(rows.model_rows(findings)))
+    for reason in findings.measurements[0].noise.reasons:
+        out.print(f"[bold yellow]noisy:[/] {reason}")
+    out.print(f"Asked: {_escaped(findings.examples_are)}.")
+    out.print(f"Report: {place.absolute()}", soft_wrap=True)
 
 
 def _show(findings: "Findings") -> None:

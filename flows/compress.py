@@ -2,12 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import prefect
 import prefect.runtime
-from prefect import State
-from prefect.client.schemas.objects import FlowRun
 
 from distillery import digests, recipe_files, tracking
 from distillery.benchmarking.fingerprint import fingerprint
@@ -26,6 +23,7 @@ from distillery.provenance import code_version
 from distillery.recipe import AnyStudent, Launcher, Recipe
 from distillery.registry.registration import Origin
 from distillery.verdict import judge
+from flows.closing import close_failed, close_killed
 from tasks.augment_dataset import augment_dataset
 from tasks.benchmark_candidates import benchmark_candidates
 from tasks.check_recipe import check_recipe
@@ -45,18 +43,6 @@ from tasks.quantize_int8 import quantize_int8
 from tasks.register_versions import register_versions
 from tasks.train_control import train_control
 from tasks.train_language_model import train_language_model
-
-
-def close_failed(flow: Any, flow_run: FlowRun, state: State) -> None:
-    """No MLflow run stays RUNNING after a failure."""
-    tracking.connect()
-    tracking.close_flow_run(str(flow_run.id), "FAILED")
-
-
-def close_killed(flow: Any, flow_run: FlowRun, state: State) -> None:
-    """Nor after a cancellation or a crash; and neither reads FAILED."""
-    tracking.connect()
-    tracking.mark_cancelled(str(flow_run.id))
 
 
 @prefect.flow(

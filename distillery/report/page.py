@@ -1,15 +1,11 @@
 """One self-contained page that tells a stranger what a run found, and how far to trust it."""
 
-import os
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from distillery.nouns import Findings, Gain
-from distillery.report import candidates, trees, units
+from distillery.report import candidates, html, trees
 from distillery.report.class_changes import class_changes
 from distillery.report.measure import measure_of
 from distillery.report.plots import (
@@ -29,36 +25,15 @@ _MOST_OPEN_CLASSES = 30
 
 def write(findings: Findings, path: Path, soft_trees: Sequence[Tree] = ()) -> None:
     """Write the page to ``path``: the whole of it, or nothing."""
-    text = render(findings, soft_trees)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    html.write(render(findings, soft_trees), path)
 
 
 def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
     """The page as HTML; trees among the students are drawn."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     study = findings.temperature_study
     rows_of_study = study_rows(study) if study else []
-    environment.filters |= {
-        "percent": units.percent,
-        "milliseconds": units.milliseconds,
-        "size": units.size,
-        "count": units.count,
-        "times": units.times,
-        "decimal": units.decimal,
-        "spread": spread,
-    }
+    environment = html.environment()
+    environment.filters["spread"] = spread
     rows = result_rows(findings)
     subject = candidates.subject(findings)
     row = next((r for r in rows if subject and r.candidate == subject.name), None)
@@ -91,10 +66,10 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
         fused=[c for c in findings.candidates if c.fused_operators],
         operators=sorted({name for c in findings.candidates for name in c.fused_operators}),
         lineage=lineage.lineage(findings, subject),
-        places=hardware.places(findings),
-        plot_accuracy=_drawn(accuracy_against_latency.svg(findings)),
+        places=hardware.places(findings.measurements),
+        plot_accuracy=html.drawn(accuracy_against_latency.svg(findings)),
         soft_trees=[
-            (tree, _drawn(trees.upper_levels(tree)), _drawn(trees.one_path(tree)))
+            (tree, html.drawn(trees.upper_levels(tree)), html.drawn(trees.one_path(tree)))
             for tree in soft_trees
         ],
         study=study,
@@ -104,10 +79,10 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
             "validation": sampling_noise(rows_of_study, findings.dataset.validation.rows),
             "test": sampling_noise(rows_of_study, findings.dataset.test.rows),
         },
-        plot_study=_drawn(accuracy_against_temperature.svg(study) if study else None),
-        plot_training=_drawn(training_curves.svg(findings)),
-        plot_latencies=_drawn(latency_distributions.svg(findings)),
-        plot_classes=_drawn(per_class_changes.svg(findings)),
+        plot_study=html.drawn(accuracy_against_temperature.svg(study) if study else None),
+        plot_training=html.drawn(training_curves.svg(findings)),
+        plot_latencies=html.drawn(latency_distributions.svg(findings)),
+        plot_classes=html.drawn(per_class_changes.svg(findings)),
     )
 
 
@@ -124,11 +99,6 @@ def _shapes(findings: Findings) -> list[tuple[int, int]]:
     """The (batch, tokens) pairs that graphs were compared at."""
     pairs = {pair for c in findings.candidates if c.parity for pair in c.parity.shapes}
     return sorted(pairs)
-
-
-def _drawn(svg: str | None) -> Markup | None:
-    """Matplotlib has escaped what stands in it."""
-    return None if svg is None else Markup(svg)  # noqa: S704
 
 
 def _by_reason(rows: Sequence[ResultRow]) -> list[tuple[str, list[str]]]:

@@ -51,7 +51,7 @@ def as_markdown(rows: Sequence[ResultRow]) -> str:
             units.times(row.speedup),
             f"**{row.verdict}**" if row.is_winner else row.verdict,
         )
-        lines.append("| " + " | ".join(_in_markdown(cell) for cell in cells) + " |")
+        lines.append("| " + " | ".join(in_markdown(cell) for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -93,5 +93,6 @@ def _measure_of_rows(rows: Sequence[ResultRow]) -> Measure:
     return measure_of(rows[0].label_kind if rows else "class")
 
 
-def _in_markdown(cell: str) -> str:
+def in_markdown(cell: str) -> str:
+    """A cell whose content stays within it."""
     return cell.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -4,28 +4,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from distillery.runtimes.base import Card, Encoded, Engine, Example, encoder_of
+from distillery.runtimes.onnx_session import open_session
 
 
 class OnnxRuntimeCpu(Engine):
-    """Intra-op threads set, inter-op 1; the graph is already optimized, so loading is quick."""
+    """The graph is already optimized, so loading is quick."""
 
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
         self.card = Card.read(folder)
         self._encode = encoder_of(folder, self.card)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads  # 0: one a core
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # waiting threads spin for up to half a second by default, which takes a core from whoever
-        # shares the machine; 1 ms bridges the operators of one request just as well
-        options.add_session_config_entry("session.intra_op.spin_duration_us", "1000")
-        self._session = onnxruntime.InferenceSession(
-            str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        self._session = open_session(folder / "model.onnx", threads)
         self._inputs = [node.name for node in self._session.get_inputs()]
 
     def encode(self, examples: Sequence[Example]) -> Encoded:

@@ -12,6 +12,10 @@ def open_engine(folder: Path, runtime: str, *, threads: int = 0) -> Engine:
             from distillery.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
 
             return OnnxRuntimeCpu(folder, threads=threads)
+        case "onnx_file":
+            from distillery.runtimes.onnx_file import OnnxFile
+
+            return OnnxFile(folder, threads=threads)
         case "pytorch":
             from distillery.runtimes.pytorch_cpu import PyTorchCpu
 
@@ -22,4 +26,6 @@ def open_engine(folder: Path, runtime: str, *, threads: int = 0) -> Engine:
             members = sorted(folder.glob("member-*"), key=lambda one: int(one.name.split("-")[1]))
             return PyTorchEnsemble(folder, [PyTorchCpu(one, threads=threads) for one in members])
         case _:
-            raise ValueError(f"no runtime '{runtime}'; choose one of onnxruntime, pytorch")
+            raise ValueError(
+                f"no runtime '{runtime}'; choose one of onnxruntime, onnx_file, pytorch"
+            )

@@ -40,7 +40,7 @@ def test_help_loads_no_heavy_library() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert "LOADED []" in done.stdout
-    for command in ("compress", "recipes", "check", "predict", "ui"):
+    for command in ("compress", "benchmark", "recipes", "check", "predict", "ui"):
         assert command in done.stdout
 
 
@@ -111,6 +111,23 @@ def test_data_mistakes_are_one_line(tmp_path: Path) -> None:
 
 def test_an_unknown_recipe_names_the_nearest(tmp_path: Path) -> None:
     _assert_one_line(_run(tmp_path, "compress", "quikstart"), "did you mean 'quickstart'")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["nowhere.onnx"], "no model 'nowhere.onnx'"),
+        (["broken.onnx"], "cannot be read as ONNX"),
+        (["broken.onnx", "--scenario", "request=100"], "did you mean 'requests'"),
+        (["models:/nobody@champion"], "no registered model"),
+    ],
+)
+def test_what_cannot_be_benchmarked_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], expected: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.onnx").write_bytes(b"this is no graph")
+    _assert_one_line(_run(tmp_path, "benchmark", *arguments), expected)
 
 
 def test_a_dead_tracking_server_is_one_line(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pyarrow.parquet as pq
 import pytest
 from machine import TINY, Home, Outcome, finished, sets
 
@@ -139,6 +140,42 @@ def test_the_command_line_predicts_with_the_champion(home: Home, first: Outcome)
     assert found[0]["label"] == max(
         found[0]["probabilities"], key=found[0]["probabilities"].__getitem__
     )
+
+
+def test_the_champion_is_benchmarked_beside_a_graph_that_is_not_ours(
+    home: Home, first: Outcome, tmp_path: Path
+) -> None:
+    (weights,) = {
+        path
+        for path in (home.folder / "storage" / "artifacts" / "candidate").glob("*/model.onnx")
+        if json.loads((path.parent / "candidate.json").read_text())["name"] == "one-layer fp32"
+    }
+    for name in ("model.onnx", "tokenizer.json"):
+        shutil.copy(weights.parent / name, tmp_path / name)
+    theirs = str(tmp_path / "model.onnx")
+    quick = ["requests=100", "rounds=2", "offline={batch_sizes: [1, 4], batches: 3}"]
+    scenario = [*quick, "cold_starts=1", "server={p99_objective_ms: 1000, rates: 1}"]
+    done = home.run(
+        *["benchmark", "models:/quickstart@champion", theirs, "--tokens", "24", "--json"],
+        *["--report", str(tmp_path / "report")],
+        *[part for one in scenario for part in ("--scenario", one)],
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    champion, other = found["models"]
+    assert (champion["runtime"], other["runtime"]) == ("onnxruntime", "onnx_file")
+    assert [row["batch_size"] for row in champion["offline"]] == [1, 4]
+    assert len(other["cold_starts"]) == 1
+    (point,) = other["server"]["points"]
+    assert point["requests"] == 700
+    (comparison,) = found["comparisons"]
+    assert comparison["verdict"] in ("faster", "slower", "tie")
+    samples = pq.read_table(tmp_path / "report" / "samples.parquet")
+    # of each: 100 requests and 2 · 3 batches, both ways; 700 arrivals; 3 parts of a cold start
+    assert samples.num_rows == 2 * (2 * 100 + 2 * 6 + 700 + 3)
+    assert home.runs_left_running() == 0
+    logged = list((home.folder / "storage" / "mlartifacts").rglob("samples.parquet"))
+    assert any(path.parent.name == "artifacts" for path in logged), "of the benchmark's own run"
 
 
 def test_the_registered_model_answers_over_http_without_torch(home: Home, first: Outcome) -> None:

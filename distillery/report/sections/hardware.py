@@ -1,10 +1,10 @@
 """Where the candidates were measured, and how undisturbed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 from distillery.measurements import Fingerprint, Measurement
-from distillery.nouns import Findings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class Place:
     candidates: tuple[str, ...]
 
 
-def places(findings: Findings) -> list[Place]:
+def places(measurements: Sequence[Measurement]) -> list[Place]:
     """One for each hardware, target and number of threads."""
     places = []
 
@@ -27,7 +27,7 @@ def places(findings: Findings) -> list[Place]:
         of = measurement.fingerprint
         return of.digest, measurement.target, f"{measurement.threads:04d}"
 
-    for _, group in groupby(sorted(findings.measurements, key=place), place):
+    for _, group in groupby(sorted(measurements, key=place), place):
         here = list(group)
         places.append(
             Place(

@@ -1,0 +1,1 @@
+"""The report of models that were benchmarked on their own: rows, a page, JSON."""

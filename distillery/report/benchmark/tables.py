@@ -1,0 +1,44 @@
+"""Every model's row, as a table: for Markdown artifacts and for the terminal."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from distillery.report.benchmark.rows import ModelRow
+from distillery.report.tables import in_markdown
+from distillery.report.units import NOT_KNOWN
+
+
+def headings(rows: Sequence[ModelRow]) -> list[str]:
+    """The columns that some model has something in."""
+    return [name for name in rows[0].cells if any(row.cells[name] != NOT_KNOWN for row in rows)]
+
+
+def as_markdown(rows: Sequence[ModelRow]) -> str:
+    """For a Prefect artifact."""
+    columns = headings(rows)
+    lines = [
+        f"| model | {' | '.join(columns)} | verdict |",
+        "|:--" + "|--:" * len(columns) + "|:--|",
+    ]
+    for row in rows:
+        cells = [row.model, *(row.cells[name] for name in columns), row.verdict]
+        lines.append("| " + " | ".join(in_markdown(cell) for cell in cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def rich_table(rows: Sequence[ModelRow]) -> Table:
+    """For a terminal; long names fold."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", expand=False)
+    columns = headings(rows)
+    table.add_column("model", overflow="fold", min_width=16)
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("latency beside the first", overflow="fold")
+    for row in rows:
+        # Text, since a name is not markup
+        table.add_row(
+            Text(row.model), *(Text(row.cells[name]) for name in columns), Text(row.verdict)
+        )
+    return table

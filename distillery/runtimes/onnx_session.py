@@ -1,0 +1,17 @@
+"""How ONNX Runtime is set up on CPU, whoever's graph it runs."""
+
+from pathlib import Path
+
+import onnxruntime
+
+
+def open_session(graph: Path, threads: int) -> onnxruntime.InferenceSession:
+    """Intra-op threads set (0: one a core), inter-op 1."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # waiting threads spin for up to half a second by default, which takes a core from whoever
+    # shares the machine; 1 ms bridges the operators of one request just as well
+    options.add_session_config_entry("session.intra_op.spin_duration_us", "1000")
+    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

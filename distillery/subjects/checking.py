@@ -1,0 +1,83 @@
+"""Everything that would stop a benchmark, found before it starts."""
+
+from collections.abc import Sequence
+
+from distillery import storage, tracking
+from distillery.benchmarking.padding import encoded
+from distillery.errors import UserError
+from distillery.measurements import Scenario
+from distillery.noun import Noun
+from distillery.runtimes.base import Example
+from distillery.runtimes.opening import open_engine
+from distillery.subjects.asking import Asked
+from distillery.subjects.examples import examples_for
+from distillery.subjects.finding import Subject, find
+
+
+class Ready(Noun):
+    """Models that answered once, and what they will be asked, in words."""
+
+    subjects: tuple[Subject, ...]
+    examples_are: str
+
+
+def ready(asked: Asked) -> Ready:
+    """Find the models, and let each answer.
+
+    Raises ``UserError`` for the first thing that would stop the benchmark.
+    """
+    storage.ready()
+    tracking.connect()
+    twice = sorted({name for name in asked.models if asked.models.count(name) > 1})
+    if twice or not asked.models:
+        what = f"'{twice[0]}' is named twice" if twice else "no model is named"
+        raise UserError(f"{what}; name each model once")
+    subjects = [find(model, asked.tokens) for model in asked.models]
+    for subject in subjects:
+        _check_shapes(subject, asked.scenario)
+    examples, origin = examples_for(subjects, asked.texts, asked.scenario.seed)
+    for subject in subjects:
+        _try(subject, examples, asked.scenario)
+    return Ready(subjects=tuple(subjects), examples_are=origin)
+
+
+def _check_shapes(subject: Subject, scenario: Scenario) -> None:
+    """Graphs of fixed shapes take these alone."""
+    sizes = sorted({1, *scenario.offline.batch_sizes})
+    if subject.batch is not None and sizes != [subject.batch]:
+        mend = " or set offline.batch_sizes=[1]" if subject.batch == 1 else ""
+        raise UserError(
+            f"{subject.name} is fixed to batches of {subject.batch}, and the scenario asks for "
+            f"{', '.join(map(str, sizes))}; export it with a dynamic batch axis{mend}"
+        )
+    if subject.tokens is not None and scenario.paddings != ("max_length",):
+        raise UserError(
+            f"{subject.name} is fixed to {subject.tokens} tokens; export it with a dynamic "
+            "sequence axis, or set paddings=[max_length]"
+        )
+
+
+def _try(subject: Subject, examples: Sequence[Example], scenario: Scenario) -> None:
+    """Open it, and ask the smallest and the largest batch, the longest texts among them."""
+    try:
+        engine = open_engine(subject.folder, subject.runtime, threads=1)
+    except Exception as error:  # ONNX Runtime's errors have no common base
+        raise UserError(
+            f"{subject.name} cannot be opened: {_in_a_line(error)}; mend or export it again"
+        ) from error
+    longest = sorted(examples, key=lambda example: -len(str(example)))
+    for size in sorted({1, max(scenario.offline.batch_sizes)}):
+        batch = [longest[i % len(longest)] for i in range(size)]
+        try:
+            for padding in scenario.paddings:
+                for inputs in encoded(engine, batch, padding):
+                    engine.logits(inputs)
+        except Exception as error:
+            raise UserError(
+                f"{subject.name} cannot answer a batch of {size}: {_in_a_line(error)}; export it "
+                "with dynamic axes, or ask for fewer --tokens or smaller offline.batch_sizes"
+            ) from error
+
+
+def _in_a_line(error: Exception) -> str:
+    return " ".join((str(error) or type(error).__name__).split())[:240]

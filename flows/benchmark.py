@@ -1,0 +1,51 @@
+"""Models measured beside each other on this machine, registered or not, ours or not."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import prefect
+import prefect.runtime
+
+from distillery import tracking
+from distillery.benchmarking.comparison import compared
+from distillery.provenance import code_version
+from distillery.subjects.asking import Asked
+from distillery.subjects.findings import BenchmarkFindings
+from flows.closing import close_failed, close_killed
+from tasks.benchmark_models import benchmark_models
+from tasks.check_models import check_models
+from tasks.publish_benchmark import publish_benchmark
+
+
+@prefect.flow(
+    name="benchmark",
+    description="Measure models beside each other: latency, throughput, load and cold starts.",
+    persist_result=False,
+    on_failure=[close_failed],
+    on_cancellation=[close_killed],
+    on_crashed=[close_killed],
+)
+def benchmark(asked: Asked, report: Path | None = None) -> BenchmarkFindings:
+    """From names of models to how quick they are. ``report`` is a folder; else the storage's."""
+    ready = check_models(asked)
+    tracking.close_orphans()
+    flow_run_id = str(prefect.runtime.flow_run.id)
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    code = code_version()
+    run = tracking.open_flow_run("benchmark", flow_run_id, {"code": code})
+    run.params(asked.model_dump(mode="json"))
+
+    measurements = benchmark_models(ready.subjects, asked)
+    findings = BenchmarkFindings(
+        asked=asked,
+        subjects=ready.subjects,
+        examples_are=ready.examples_are,
+        measurements=measurements,
+        comparisons=tuple(compared(one, measurements[0]) for one in measurements[1:]),
+        flow_run_id=flow_run_id,
+        started_at=started_at,
+        code_version=code,
+    )
+    publish_benchmark(findings, run.run_id, report)
+    tracking.close_flow_run(flow_run_id, "FINISHED")
+    return findings
