@@ -1,3 +1,3 @@
 """distillery: the smallest, fastest classifier that still passes its owner's gates."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -11,7 +11,7 @@ from distillery import __version__
 
 
 def code_version() -> str:
-    """The release, and the commit where it runs from a checkout: ``0.2.0+g1a2b3c4.dirty``."""
+    """The release, and the commit where it runs from a checkout: ``0.3.0+g1a2b3c4.dirty``."""
     source = Path(__file__).parent.parent
     if not (source / ".git").exists():
         return __version__
