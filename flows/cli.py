@@ -131,6 +131,8 @@ def benchmark(
         with err.status("checking the models and the servers"):
             server = server_at_hand()
             checking.ready(asked)
+            if report is not None:
+                checking.check_report(report)
             from flows.benchmark import benchmark as flow
         with server.in_use():
             findings = flow(asked, report)

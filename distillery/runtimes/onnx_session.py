@@ -10,7 +10,7 @@ def open_session(graph: Path, threads: int) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # an error is raised as well: once is enough
     # waiting threads spin for up to half a second by default, which takes a core from whoever
     # shares the machine; 1 ms bridges the operators of one request just as well
     options.add_session_config_entry("session.intra_op.spin_duration_us", "1000")

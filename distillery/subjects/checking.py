@@ -1,6 +1,8 @@
 """Everything that would stop a benchmark, found before it starts."""
 
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from distillery import storage, tracking
 from distillery.benchmarking.padding import encoded
@@ -39,6 +41,19 @@ def ready(asked: Asked) -> Ready:
     for subject in subjects:
         _try(subject, examples, asked.scenario)
     return Ready(subjects=tuple(subjects), examples_are=origin)
+
+
+def check_report(folder: Path) -> None:
+    """Make the folder. Raises ``UserError`` where nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"cannot write the report to {folder}: {error.strerror}; give --report a folder that "
+            "you may write"
+        ) from error
 
 
 def _check_shapes(subject: Subject, scenario: Scenario) -> None:

@@ -194,6 +194,14 @@ def test_models_that_take_different_inputs_are_not_compared(tmp_path: Path) -> N
     assert "is named twice" in _refusal(theirs, theirs)
 
 
+def test_a_report_that_cannot_be_written(tmp_path: Path) -> None:
+    checking.check_report(tmp_path / "new" / "folder")
+    assert list((tmp_path / "new" / "folder").iterdir()) == []
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot write the report to .*/file: File exists"):
+        checking.check_report(tmp_path / "file")
+
+
 def test_texts_of_a_file(tmp_path: Path) -> None:
     path = _graph(tmp_path / "model.onnx")
     _tokenizer(tmp_path)
