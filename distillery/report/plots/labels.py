@@ -1,6 +1,7 @@
 """Names beside their points, none on another name or point where there is room at all."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -12,6 +13,8 @@ from distillery.report.plots.colours import INK, MUTED
 from distillery.report.plots.series import shortened
 
 _FARTHER_COSTS = 30.0
+_MISTAKEN_COSTS = 400.0  # as much as lying on half a name
+_LINE_FROM = 1.7  # offsets beyond have a line, which tells whose name it is
 # a label is tried close by first, then farther away with a line to its point
 _LABEL_OFFSETS = [
     (dx * far, dy * far)
@@ -40,6 +43,7 @@ def place(axes: Axes, labels: Sequence[Label], taken: Sequence[Bbox]) -> None:
     # texts that were there first are left free too
     taken = [*taken, *(t.get_window_extent() for t in axes.texts)]
     inside = axes.get_window_extent()
+    marks = {label.name: (*axes.transData.transform(label.at), label.radius) for label in labels}
     for label in sorted(labels, key=lambda label: not label.is_winner):
         name = axes.annotate(
             shortened(label.name),
@@ -57,12 +61,14 @@ def place(axes: Axes, labels: Sequence[Label], taken: Sequence[Bbox]) -> None:
             enumerate(options),
             # better across a thin line than far away from its point
             key=lambda option: (
-                _overlap(option[1][1], taken, inside) + option[0] // 8 * _FARTHER_COSTS
+                _overlap(option[1][1], taken, inside)
+                + option[0] // 8 * _FARTHER_COSTS
+                + _seems_of_another(*option[1], marks, label.name) * _MISTAKEN_COSTS
             ),
         )[1]
         _with_offset(name, offset, label.radius)
         taken.append(box)
-        if max(abs(offset[0]), abs(offset[1])) > 1.7:
+        if _has_line(offset):
             axes.annotate(
                 "",
                 label.at,
@@ -71,6 +77,29 @@ def place(axes: Axes, labels: Sequence[Label], taken: Sequence[Bbox]) -> None:
                 arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.6},
                 zorder=2,
             )
+
+
+def _has_line(offset: tuple[float, float]) -> bool:
+    return max(abs(offset[0]), abs(offset[1])) > _LINE_FROM
+
+
+def _seems_of_another(
+    offset: tuple[float, float],
+    box: Bbox,
+    marks: Mapping[str, tuple[float, float, float]],
+    name: str,
+) -> bool:
+    """Whether another mark is as near to the name as its own, and no line tells."""
+    if _has_line(offset):
+        return False
+
+    def gap(mark: tuple[float, float, float]) -> float:
+        x, y, radius = mark
+        aside = max(box.x0 - x, x - box.x1, 0.0)
+        above = max(box.y0 - y, y - box.y1, 0.0)
+        return math.hypot(aside, above) - radius
+
+    return any(gap(mark) <= gap(marks[name]) for other, mark in marks.items() if other != name)
 
 
 def box_of_line(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> Bbox:
