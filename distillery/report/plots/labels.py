@@ -63,7 +63,7 @@ def place(axes: Axes, labels: Sequence[Label], taken: Sequence[Bbox]) -> None:
             key=lambda option: (
                 _overlap(option[1][1], taken, inside)
                 + option[0] // 8 * _FARTHER_COSTS
-                + _seems_of_another(*option[1], marks, label.name) * _MISTAKEN_COSTS
+                + _seems_of_another(option[1][0], option[1][1], marks, label.name) * _MISTAKEN_COSTS
             ),
         )[1]
         _with_offset(name, offset, label.radius)
