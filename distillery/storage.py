@@ -43,16 +43,20 @@ def ready() -> Path:
     Raises ``UserError`` where it cannot be written.
     """
     folder = root()
+    make_writable(
+        folder, "to the storage folder", "set DISTILLERY_STORAGE to a folder you may write"
+    )
+    return folder
+
+
+def make_writable(folder: Path, what: str, mend: str) -> None:
+    """Make the folder. Raises ``UserError`` where nothing can be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UserError(
-            f"cannot write to the storage folder {folder}: {error.strerror}; "
-            "set DISTILLERY_STORAGE to a folder you may write"
-        ) from error
-    return folder
+        raise UserError(f"cannot write {what} {folder}: {error.strerror}; {mend}") from error
 
 
 def work(key: str) -> Path:

@@ -1,6 +1,5 @@
 """Everything that would stop a benchmark, found before it starts."""
 
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -45,15 +44,7 @@ def ready(asked: Asked) -> Ready:
 
 def check_report(folder: Path) -> None:
     """Make the folder. Raises ``UserError`` where nothing can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise UserError(
-            f"cannot write the report to {folder}: {error.strerror}; give --report a folder that "
-            "you may write"
-        ) from error
+    storage.make_writable(folder, "the report to", "give --report a folder that you may write")
 
 
 def _check_shapes(subject: Subject, scenario: Scenario) -> None:
