@@ -114,7 +114,9 @@ class Epoch(Noun):
 
 
 Role = Literal["teacher", "student", "control", "champion"]
-Precision = Literal["fp32", "int8"]
+Precision = Literal["fp32", "fp16", "int8", "int8_static", "int8_mixed", "weights"]
+"""How weights are stored, and with "weights" only that; "int8" has activations by their range at
+run time, "int8_static" by one measured ahead, and "int8_mixed" leaves some operators in fp32."""
 RuntimeName = Literal["pytorch", "onnxruntime"]
 
 
@@ -226,19 +228,26 @@ class SoftLabels(Noun):
 
 
 class Parity(Noun):
-    """How far an exported graph is from the model it came from, on real text."""
+    """How far one step of an export moved the answers, on real examples."""
 
-    against: str = Field(description="Name of the reference.")
+    step: str = Field(description="What was done, such as 'fusion'.")
+    against: str = Field(description="Name of the reference: what the step began with.")
     rows: int
     max_abs_logit_difference: float = Field(description="A score is its model's only logit.")
     mean_abs_logit_difference: float
     mean_kl: float | None = Field(description="None for scores, as is the next.")
     label_flip_rate: float | None
+    label_flip_interval: tuple[float, float] | None = Field(
+        default=None, description="95 % interval of the rate, over texts (Wilson)."
+    )
     rank_disagreement: float | None = Field(
         default=None, description="Of scores alone: 1 − Spearman's ρ with the reference."
     )
     shapes: tuple[tuple[int, int], ...] = Field(
         description="(batch, tokens), or (batch, pixels), compared."
+    )
+    failure: str | None = Field(
+        default=None, description="Why the graph must not be promoted: what went too far."
     )
 
 
@@ -262,15 +271,19 @@ class Candidate(Noun):
     )
     label_names: tuple[str, ...]
     fused_operators: dict[str, int] = Field(default_factory=dict)
-    parity: Parity | None = None
-    parity_failure: str | None = Field(
-        default=None, description="Why the graph must not be promoted: which step broke it."
+    parities: tuple[Parity, ...] = Field(
+        default=(), description="One a step, from PyTorch to this graph."
     )
 
     @property
     def digest(self) -> str:
         """The content's digest."""
         return self.artifact.digest
+
+    @property
+    def parity_failure(self) -> str | None:
+        """Why the graph must not be promoted: what the first step that broke it did."""
+        return next((parity.failure for parity in self.parities if parity.failure), None)
 
     @property
     def identity(self) -> object:

@@ -17,8 +17,7 @@ from distillery.teachers.cnn import CnnTeacher
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
-# what one weight takes in the smallest form of each precision, graph and scales left out
-_BYTES_PER_WEIGHT = {"fp32": 4.0, "int8": 1.0}
+_FP32_BYTES = 4.0
 _SLACK = 0.9
 
 
@@ -248,12 +247,16 @@ def _check_general(recipe: Recipe) -> None:
 
 def _check_size_gate(recipe: Recipe, limit: int, splits: Splits) -> None:
     weights = parameters(recipe, labels=len(splits.label_names), image_shape=splits.image_shape)
-    per_weight = min(_BYTES_PER_WEIGHT[precision] for precision in recipe.export.precisions)
+    if recipe.export.tables.shared_rows is not None:
+        return  # how many rows are left is known only after the texts were read
+    by_label = {one.label: one.bytes_per_weight for one in recipe.export.quantizations}
+    by_label["fp32"] = _FP32_BYTES
+    precision, per_weight = min(by_label.items(), key=lambda item: item[1])
     smallest = min((student.name for student in recipe.students), key=weights.__getitem__)
     least = int(weights[smallest] * per_weight * _SLACK)
     if limit < least:
         raise UserError(
             f"gates.size_bytes_max {limit:,} can be passed by no student: the smallest, "
             f"'{smallest}', takes at least {least:,} bytes in "
-            f"{'/'.join(recipe.export.precisions)}; raise the gate, or choose a smaller student"
+            f"{precision}; raise the gate, or choose a smaller student"
         )

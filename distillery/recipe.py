@@ -13,9 +13,15 @@ from distillery.augmentation.masked_words import MaskedWords
 from distillery.augmentation.shifted_images import ShiftedImages
 from distillery.augmentation.tang_rules import TangRules
 from distillery.augmentation.unlabelled import Unlabelled
+from distillery.export.quantization.base import Tables
+from distillery.export.quantization.fp16 import Fp16
+from distillery.export.quantization.int8 import Int8
+from distillery.export.quantization.int8_mixed import Int8Mixed
+from distillery.export.quantization.int8_static import Int8Static
+from distillery.export.quantization.weights_only import WeightsOnly
 from distillery.measurements import Scenario
 from distillery.noun import Noun
-from distillery.nouns import Checkpoint, Ensemble, LabelKind, Precision, Teacher
+from distillery.nouns import Checkpoint, Ensemble, LabelKind, Teacher
 from distillery.objectives.base import Training
 from distillery.students.bilstm import BiLstm
 from distillery.students.early_exits import EarlyExits
@@ -32,7 +38,8 @@ from distillery.teachers.from_scratch import FromScratch
 from distillery.teachers.pretrained import Pretrained
 from distillery.temperature_study import TemperatureStudy
 
-# one line lists each way to come by a teacher, each student, and each way to make more rows
+# one line lists each way to come by a teacher, each student, each quantization, and each way to
+# make more rows
 AnyTeacher = Annotated[
     Pretrained | FromScratch | Classifier | CnnTeacher, Field(discriminator="kind")
 ]
@@ -47,6 +54,9 @@ AnyStudent = Annotated[
     | MlpPeers
     | SoftTreeStudent,
     Field(discriminator="kind"),
+]
+AnyQuantization = Annotated[
+    Int8 | Int8Static | Int8Mixed | WeightsOnly | Fp16, Field(discriminator="kind")
 ]
 AnyAugmentation = Annotated[
     MaskedWords | TangRules | Unlabelled | ShiftedImages, Field(discriminator="kind")
@@ -161,11 +171,15 @@ class GeneralDistillation(Noun):
 
 
 class Export(Noun):
-    """Which forms of each model to make, and how near they must stay."""
+    """Which forms of each model to make beside fp32, and how near they must stay."""
 
-    precisions: tuple[Precision, ...] = Field(
-        default=("fp32", "int8"), min_length=1, title="Precisions"
+    quantizations: tuple[AnyQuantization, ...] = Field(
+        default=(Int8(),),
+        max_length=20,
+        title="Quantizations",
+        description="Each makes one more candidate of every model. Empty: fp32 alone.",
     )
+    tables: Tables = Field(default=Tables(), title="Embedding tables")
     parity_rows: int = Field(default=256, ge=8, le=100_000, title="Rows compared")
     fp32_max_abs_logit_difference: float = Field(
         default=1e-3,
@@ -173,20 +187,36 @@ class Export(Noun):
         title="Largest |Δlogit| of fp32",
         description="Of scores: |Δscore|, in the label's own unit.",
     )
-    int8_max_label_flip_rate: float = Field(
+    quantized_max_label_flip_rate: float = Field(
         default=0.05,
         gt=0,
         le=1,
-        title="Most label flips of int8",
-        description="Share of rows whose label int8 may change against fp32.",
+        title="Most label flips of a quantization",
+        description="Share of rows whose label a step after fp32 may change.",
     )
-    int8_max_rank_disagreement: float = Field(
+    quantized_max_rank_disagreement: float = Field(
         default=0.05,
         gt=0,
         le=2,
-        title="Most disagreement of int8 on ranks",
-        description="Of scores, in place of label flips: 1 − Spearman's ρ of int8 with fp32.",
+        title="Most disagreement on ranks",
+        description="Of scores, in place of label flips: 1 − Spearman's ρ with what came before.",
     )
+
+    @property
+    def identity(self) -> object:
+        """All but what is made beside: one more quantization makes no other one anew."""
+        return self.model_dump(mode="json", exclude={"quantizations"})
+
+    @model_validator(mode="after")
+    def _labels_are_unique(self) -> "Export":
+        labels = [quantization.label for quantization in self.quantizations]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ValueError(
+                f"two quantizations would both be called '{twice[0]}'; leave one out, or run the "
+                "recipe once with each"
+            )
+        return self
 
 
 class Launcher(Noun):

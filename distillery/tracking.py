@@ -143,13 +143,14 @@ class StepRun:
         self.tags({"digest": candidate.digest, "uri": candidate.artifact.uri})
         self.metrics({"size_bytes": candidate.size_bytes})
         self.metrics({f"fused_{name}": n for name, n in candidate.fused_operators.items()})
-        if candidate.parity is not None:
+        for parity in candidate.parities:
+            step = parity.step.replace(" ", "_")
             self.metrics(
                 {
-                    "max_abs_logit_difference": candidate.parity.max_abs_logit_difference,
-                    "mean_kl": candidate.parity.mean_kl,
-                    "label_flip_rate": candidate.parity.label_flip_rate,
-                    "rank_disagreement": candidate.parity.rank_disagreement,
+                    f"{step}_max_abs_logit_difference": parity.max_abs_logit_difference,
+                    f"{step}_mean_kl": parity.mean_kl,
+                    f"{step}_label_flip_rate": parity.label_flip_rate,
+                    f"{step}_rank_disagreement": parity.rank_disagreement,
                 }
             )
         if candidate.parity_failure is not None:

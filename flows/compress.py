@@ -39,7 +39,7 @@ from tasks.prepare_corpus import prepare_corpus
 from tasks.prepare_dataset import prepare_dataset
 from tasks.promote_winner import promote_winner
 from tasks.publish_report import publish_report
-from tasks.quantize_int8 import quantize_int8
+from tasks.quantize import quantize
 from tasks.register_versions import register_versions
 from tasks.train_control import train_control
 from tasks.train_language_model import train_language_model
@@ -121,10 +121,10 @@ def compress(recipe: Recipe) -> Findings:
     exported = []
     for checkpoint in checkpoints:
         fp32 = export_fp32(checkpoint, dataset, recipe.export)
-        if "fp32" in recipe.export.precisions:
-            exported.append(fp32)
-        if "int8" in recipe.export.precisions:
-            exported.append(quantize_int8(fp32, dataset, recipe.export, fingerprint().cpu_flags))
+        exported += [fp32] + [
+            quantize(fp32, dataset, quantization, recipe.export, fingerprint().cpu_flags)
+            for quantization in recipe.export.quantizations
+        ]
 
     champion = fetch_champion(recipe.registered_model, dataset, exported)
     candidates = [*references, *exported, *([champion] if champion else [])]

@@ -20,7 +20,7 @@ TINY = [
     "gates={accuracy_kept_min: 0.2}",
     "benchmark={requests: 100, rounds: 2, offline: {batches: 3}}",
     "export.parity_rows=16",
-    "export.int8_max_label_flip_rate=1",
+    "export.quantized_max_label_flip_rate=1",
 ]
 
 

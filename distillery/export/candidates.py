@@ -1,7 +1,7 @@
-"""A checkpoint in the forms in which it could run: PyTorch → ONNX fp32, fused → int8.
+"""A checkpoint in the forms in which it could run: PyTorch → ONNX fp32, fused → quantized.
 
 Each step is held against the one before it on real examples. A step that went too far does not stop
-the run: its candidate says so in ``parity_failure``, and is not promoted.
+the run: its candidate says so in ``parities``, and is not promoted.
 """
 
 import json
@@ -9,18 +9,23 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import onnx
+from tokenizers import Tokenizer
 from transformers import AutoConfig
 
 import distillery.architectures  # noqa: F401  makes them known to the Auto classes
 from distillery import storage
-from distillery.export import fusion, int8_dynamic, parity, pytorch_to_onnx
-from distillery.nouns import Candidate, Checkpoint, Parity
-from distillery.recipe import Export
-from distillery.runtimes.base import Card, Example
+from distillery.data.examples import singles
+from distillery.export import fusion, parity, pytorch_to_onnx, saving, tables
+from distillery.export.quantization.base import Material
+from distillery.nouns import Candidate, Checkpoint
+from distillery.recipe import AnyQuantization, Export
+from distillery.runtimes.base import Card, Example, encoder_of
 from distillery.runtimes.opening import open_engine
 
 _ONNX = "model.onnx"
 _SAFETENSORS = "model.safetensors"
+_CHUNK = 4096  # texts tokenized at once: enough for the Rust threads, little to hold
 
 
 def pytorch_candidate(checkpoint: Checkpoint, *, is_pair: bool) -> Candidate:
@@ -49,37 +54,47 @@ def pytorch_candidate(checkpoint: Checkpoint, *, is_pair: bool) -> Candidate:
 def fp32_candidate(
     checkpoint: Checkpoint, texts: Sequence[Example], limits: Export, *, is_pair: bool
 ) -> Candidate:
-    """Exported and fused; held against PyTorch.
+    """Exported and fused; each held against what it began with.
 
     Raises ``fusion.FusionError`` where the graph was not recognized.
     """
     source = storage.fetch(checkpoint.artifact)
     name = f"{checkpoint.name} fp32"
     config = AutoConfig.from_pretrained(source, local_files_only=True)
+    compared = _spread(texts, limits.parity_rows)
     with storage.new_folder() as folder, storage.new_folder() as work:
-        pytorch_to_onnx.export(source, work / "traced.onnx")
+        card = _card(checkpoint, source, name, is_pair=is_pair)
+        traced, reference = work / "traced", work / "reference"
+        for made in (traced, reference):
+            made.mkdir()
+        pytorch_to_onnx.export(source, traced / _ONNX)
         fused_operators = fusion.fuse(
-            work / "traced.onnx",
+            traced / _ONNX,
             folder / _ONNX,
             heads=config.num_attention_heads,
             hidden_size=config.hidden_size,
             layers=config.num_hidden_layers,
         )
-        _copy_tokenizer(source, folder)
-        card = _card(checkpoint, source, name, is_pair=is_pair)
-        card.write(folder)
+        for made in (traced, folder):
+            _copy_tokenizer(source, made)
+            card.write(made)
         # the reference is a checkpoint with a card; links, since nothing is written to it
-        reference = work / "reference"
-        reference.mkdir()
         for path in source.iterdir():
             (reference / path.name).symlink_to(path)
         card.write(reference)
-        found = parity.compare(
-            open_engine(reference, "pytorch"),
-            open_engine(folder, "onnxruntime"),
-            _spread(texts, limits.parity_rows),
-            against=f"{checkpoint.name} pytorch",
-        )
+        steps = [
+            parity.compare(
+                open_engine(before, runtime),
+                open_engine(after, "onnxruntime"),
+                compared,
+                step=step,
+                against=against,
+            )
+            for step, before, runtime, after, against in (
+                ("export", reference, "pytorch", traced, f"{checkpoint.name} pytorch"),
+                ("fusion", traced, "onnxruntime", folder, "the exported graph"),
+            )
+        ]
         size_bytes = (folder / _ONNX).stat().st_size
         artifact = storage.put(folder, "candidate")
     return Candidate(
@@ -94,35 +109,62 @@ def fp32_candidate(
         parent_digest=None,
         label_names=checkpoint.label_names,
         fused_operators=fused_operators,
-        parity=found,
-        parity_failure=_fp32_failure(found, limits),
+        parities=tuple(parity.exact(step, limits) for step in steps),
     )
 
 
-def int8_candidate(
-    fp32: Candidate, texts: Sequence[Example], limits: Export, cpu_flags: Sequence[str]
+def quantized_candidate(
+    fp32: Candidate,
+    quantization: AnyQuantization,
+    train: Sequence[Example],
+    texts: Sequence[Example],
+    limits: Export,
+    cpu_flags: Sequence[str],
 ) -> Candidate:
-    """Quantized for the CPU with these flags; held against the fp32 graph it was made from."""
+    """Quantized for the CPU with these flags: tables first, then the rest, each step held against
+    the graph it began with on ``texts``. ``train`` are what it may be calibrated on.
+    """
     source = storage.fetch(fp32.artifact)
-    name = f"{fp32.checkpoint_name} int8"
-    with storage.new_folder() as folder:
-        int8_dynamic.quantize(source / _ONNX, folder / _ONNX, cpu_flags=cpu_flags)
-        _copy_tokenizer(source, folder)
-        card = Card.read(source)
-        Card(**{**card.__dict__, "name": name}).write(folder)
-        found = parity.compare(
-            open_engine(source, "onnxruntime"),
-            open_engine(folder, "onnxruntime"),
-            _spread(texts, limits.parity_rows),
-            against=fp32.name,
+    name = f"{fp32.checkpoint_name} {quantization.label}"
+    compared = _spread(texts, limits.parity_rows)
+    with storage.new_folder() as folder, storage.new_folder() as small:
+        card = Card(**{**Card.read(source).__dict__, "name": name})
+        for made in (small, folder):
+            _copy_tokenizer(source, made)
+            card.write(made)
+        model = onnx.load(source / _ONNX)
+        steps = []
+        last, against = source, fp32.name
+        if quantization.has_small_tables and tables.compress(
+            model.graph, limits.tables, _seen(source, train) if limits.tables.shared_rows else ()
+        ):
+            saving.save(model, small / _ONNX)
+            steps.append(("embedding tables", last, small, against))
+            last, against = small, "the same with smaller tables"
+        encode = encoder_of(source, card)
+        material = Material(
+            cpu_flags=cpu_flags,
+            samples=lambda rows: [encode([example]) for example in _spread(train, rows)],
         )
+        saving.save(quantization.quantized(model, material), folder / _ONNX)
+        steps.append((quantization.label, last, folder, against))
+        found = [
+            parity.compare(
+                open_engine(before, "onnxruntime"),
+                open_engine(after, "onnxruntime"),
+                compared,
+                step=step,
+                against=begun,
+            )
+            for step, before, after, begun in steps
+        ]
         size_bytes = (folder / _ONNX).stat().st_size
         artifact = storage.put(folder, "candidate")
     return Candidate(
         name=name,
         role=fp32.role,
         runtime="onnxruntime",
-        precision="int8",
+        precision=quantization.precision,
         artifact=artifact,
         size_bytes=size_bytes,
         checkpoint_name=fp32.checkpoint_name,
@@ -130,10 +172,22 @@ def int8_candidate(
         parent_digest=fp32.digest,
         label_names=fp32.label_names,
         fused_operators=fp32.fused_operators,
-        parity=found,
-        # an int8 graph of a broken fp32 graph is as broken, however well it was quantized
-        parity_failure=fp32.parity_failure or _int8_failure(found, limits),
+        # what is made of a broken graph is as broken, however near it stays to it
+        parities=(*fp32.parities, *(parity.near(one, limits) for one in found)),
     )
+
+
+def _seen(folder: Path, examples: Sequence[Example]) -> set[int]:
+    """The token ids that these texts are read as, whole, and the special ones."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    seen = {token for token, of in tokenizer.get_added_tokens_decoder().items() if of.special}
+    texts = singles(examples)
+    for start in range(0, len(texts), _CHUNK):
+        for encoding in tokenizer.encode_batch_fast(texts[start : start + _CHUNK]):
+            seen.update(encoding.ids)
+    return seen
 
 
 def _card(checkpoint: Checkpoint, source: Path, name: str, *, is_pair: bool) -> Card:
@@ -160,33 +214,3 @@ def _spread(texts: Sequence[Example], rows: int) -> list[Example]:
     """At most so many, evenly spaced: data sets are often sorted by label."""
     count = min(rows, len(texts))
     return [texts[i * len(texts) // count] for i in range(count)]
-
-
-def _fp32_failure(found: Parity, limits: Export) -> str | None:
-    value, limit = found.max_abs_logit_difference, limits.fp32_max_abs_logit_difference
-    if value <= limit:  # not where it is NaN
-        return None
-    moved = "logit" if found.rank_disagreement is None else "score"
-    return (
-        f"export and fusion moved a {moved} by {value:.3g} against {found.against}, "
-        f"above the limit of {limit:g}"
-    )
-
-
-def _int8_failure(found: Parity, limits: Export) -> str | None:
-    if found.rank_disagreement is not None:
-        value, limit = found.rank_disagreement, limits.int8_max_rank_disagreement
-        if value <= limit:
-            return None
-        return (
-            f"quantization to int8 changed the ranks of scores by 1 − ρ = {value:.3g} against "
-            f"{found.against}, above the limit of {limit:g}"
-        )
-    assert found.label_flip_rate is not None, "of classes"
-    value, limit = found.label_flip_rate, limits.int8_max_label_flip_rate
-    if value <= limit:
-        return None
-    return (
-        f"quantization to int8 flipped {value:.2%} of the labels against {found.against}, "
-        f"above the limit of {limit:.2%}"
-    )

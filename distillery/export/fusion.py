@@ -21,7 +21,7 @@ import onnx
 from onnxruntime.transformers import optimizer
 from onnxruntime.transformers.fusion_options import FusionOptions
 
-from distillery.export import bidirectional
+from distillery.export import bidirectional, saving
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def fuse(
         counts[RESIDUAL_SUM] = sums
     if layers and _keep_first_token(fused.model.graph):
         counts[FIRST_ONLY] = 1
-    _save(fused.model, out_path)
+    saving.save(fused.model, out_path)
     kinds = ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
     log.info("fused %s", kinds or "nothing")
     return counts
@@ -100,6 +100,8 @@ def _options() -> FusionOptions:
     options.enable_skip_layer_norm = False
     options.enable_bias_skip_layer_norm = False
     options.enable_bias_gelu = False
+    # its tables could not be stored in blocks (tables.py), and it is no faster than its parts
+    options.enable_embed_layer_norm = False
     return options
 
 
@@ -181,14 +183,3 @@ def _takes_first_token(node: onnx.NodeProto, constants: dict[str, onnx.TensorPro
     axis = next((field.i for field in node.attribute if field.name == "axis"), 0)
     index = onnx.numpy_helper.to_array(constants[node.input[1]])
     return axis == 1 and index.size == 1 and not index.any()
-
-
-def _save(model: onnx.ModelProto, path: Path) -> None:
-    """Equal graphs give equal bytes."""
-    model.doc_string = ""
-    model.graph.doc_string = ""
-    for node in model.graph.node:
-        node.doc_string = ""  # source paths, where the exporter was verbose
-    del model.metadata_props[:]
-    # map fields and unknown orders aside, protobuf's bytes follow the message
-    path.write_bytes(model.SerializeToString(deterministic=True))

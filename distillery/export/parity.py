@@ -1,5 +1,6 @@
 """How far a graph is from the model it came from: on real examples, and in several shapes."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -7,12 +8,15 @@ from numpy.typing import NDArray
 
 from distillery.correlation import spearman
 from distillery.nouns import Parity
+from distillery.recipe import Export
 from distillery.runtimes.base import Engine, Example, size_of
 
 # B batch, S sequence, C classes
 
 
-def compare(reference: Engine, other: Engine, texts: Sequence[Example], *, against: str) -> Parity:
+def compare(
+    reference: Engine, other: Engine, texts: Sequence[Example], *, step: str, against: str
+) -> Parity:
     """Hold the other engine's logits in every shape against the reference's for the text alone.
 
     The reference answers each text by itself at its natural length, so nothing is padded. The
@@ -38,16 +42,55 @@ def compare(reference: Engine, other: Engine, texts: Sequence[Example], *, again
     difference = np.abs(said - wanted)
     are_scores = wanted.shape[1] == 1
     flips = said.argmax(axis=1) != wanted.argmax(axis=1)
+    flip_rate = float(flips.mean())
     return Parity(
+        step=step,
         against=against,
         rows=len(texts),
         max_abs_logit_difference=float(difference.max()),
         mean_abs_logit_difference=float(difference.mean()),
         mean_kl=None if are_scores else float(_kl(wanted, said).mean()),
-        label_flip_rate=None if are_scores else float(flips.mean()),
+        label_flip_rate=None if are_scores else flip_rate,
+        label_flip_interval=None if are_scores else _interval(flip_rate, len(texts)),
         rank_disagreement=1 - spearman(said[:, 0], wanted[:, 0]) if are_scores else None,
         shapes=tuple(sorted(shapes)),
     )
+
+
+def _interval(rate: float, texts: int) -> tuple[float, float]:
+    """Wilson's, 95 %. Counted over texts: the shapes of one text are no independent draws."""
+    z = 1.959964
+    centre = (rate + z * z / (2 * texts)) / (1 + z * z / texts)
+    half = z * math.sqrt(rate * (1 - rate) / texts + (z / (2 * texts)) ** 2) / (1 + z * z / texts)
+    return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def exact(found: Parity, limits: Export) -> Parity:
+    """With what it says of a step that should change nothing."""
+    value, limit = found.max_abs_logit_difference, limits.fp32_max_abs_logit_difference
+    if value <= limit:  # not where it is NaN
+        return found
+    moved = "logit" if found.rank_disagreement is None else "score"
+    return _failed(found, f"moved a {moved} by {value:.3g}", f"{limit:g}")
+
+
+def near(found: Parity, limits: Export) -> Parity:
+    """With what it says of a step that may move logits, but few labels or ranks."""
+    if found.rank_disagreement is not None:
+        value, limit = found.rank_disagreement, limits.quantized_max_rank_disagreement
+        if value <= limit:
+            return found
+        return _failed(found, f"changed the ranks of scores by 1 − ρ = {value:.3g}", f"{limit:g}")
+    assert found.label_flip_rate is not None, "of classes"
+    value, limit = found.label_flip_rate, limits.quantized_max_label_flip_rate
+    if value <= limit:
+        return found
+    return _failed(found, f"flipped {value:.2%} of the labels", f"{limit:.2%}")
+
+
+def _failed(found: Parity, what: str, limit: str) -> Parity:
+    failure = f"{found.step} {what} against {found.against}, above the limit of {limit}"
+    return found.model_copy(update={"failure": failure})
 
 
 def _batches(count: int, engine: Engine, texts: Sequence[Example]) -> Iterator[list[int]]:

@@ -2,9 +2,10 @@
 
 import logging
 from collections.abc import Sequence
+from typing import cast
 
 from distillery import storage, tracking
-from distillery.nouns import Candidate, Dataset
+from distillery.nouns import Candidate, Dataset, Precision
 from distillery.runtimes.base import Card
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def fetch(model: str, dataset: Dataset, challengers: Sequence[Candidate]) -> Can
         name=f"champion v{version.version}",
         role="champion",
         runtime="onnxruntime",
-        precision="int8" if tags.get("distillery.precision") == "int8" else "fp32",
+        precision=cast(Precision, tags.get("distillery.precision", "fp32")),
         artifact=artifact,
         size_bytes=(folder / "model.onnx").stat().st_size,
         checkpoint_name=tags.get("distillery.checkpoint", "unknown"),

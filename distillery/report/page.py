@@ -61,7 +61,7 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
         classes=data.class_bars(findings.dataset),
         classes_open=len(findings.dataset.label_names) <= _MOST_OPEN_CLASSES,
         lengths=data.length_bars(findings.dataset),
-        parities=[c for c in findings.candidates if c.parity or c.parity_failure],
+        parities=[(c, parity) for c in findings.candidates for parity in c.parities],
         shapes=_shapes(findings),
         fused=[c for c in findings.candidates if c.fused_operators],
         operators=sorted({name for c in findings.candidates for name in c.fused_operators}),
@@ -97,7 +97,7 @@ def gain_in_words(gain: Gain) -> str:
 
 def _shapes(findings: Findings) -> list[tuple[int, int]]:
     """The (batch, tokens) pairs that graphs were compared at."""
-    pairs = {pair for c in findings.candidates if c.parity for pair in c.parity.shapes}
+    pairs = {p for c in findings.candidates for parity in c.parities for p in parity.shapes}
     return sorted(pairs)
 
 

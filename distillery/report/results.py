@@ -95,15 +95,13 @@ class ResultRow:
 
 def result_rows(findings: Findings) -> list[ResultRow]:
     """A row a candidate: the teacher first, then students by name, then controls."""
-    precisions = ("fp32", "int8")
     ordered = sorted(
         findings.candidates,
         key=lambda c: (
             _ROLE_ORDER.index(c.role),
             c.checkpoint_name,
-            precisions.index(c.precision),
+            c.precision != "fp32",
             c.runtime != "pytorch",
-            c.name,
         ),
     )
     return [_row(findings, candidate) for candidate in ordered]

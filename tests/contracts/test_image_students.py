@@ -199,7 +199,9 @@ def test_trained_exported_and_quantized_it_still_knows(
     validation, _ = preparation.read(dataset, "validation")
     reference = candidates.pytorch_candidate(checkpoint, is_pair=False)
     fp32 = candidates.fp32_candidate(checkpoint, validation, Export(), is_pair=False)
-    int8 = candidates.int8_candidate(fp32, validation, Export(int8_max_label_flip_rate=0.2), ())
+    int8 = candidates.int8_candidate(
+        fp32, validation, Export(quantized_max_label_flip_rate=0.2), ()
+    )
     H, W, C = dataset.image_shape or (0, 0, 0)
     for candidate in (fp32, int8):
         assert candidate.parity_failure is None

@@ -41,7 +41,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "MiniLmRelations": {"relation_heads": 4},
     "TinyBertLayers": {},
 }
-_EXPORT = Export(parity_rows=8, fp32_max_abs_logit_difference=1e-2, int8_max_label_flip_rate=1)
+_EXPORT = Export(parity_rows=8, fp32_max_abs_logit_difference=1e-2, quantized_max_label_flip_rate=1)
 
 
 def _members(union: Any) -> list[type]:

@@ -28,7 +28,9 @@ from distillery.training import distillation
 
 _QUICK = Training(epochs=4, batch_size=8, learning_rate=3e-3)
 _TASK = (LogitMse(training=_QUICK),)
-_EXPORT = Export(parity_rows=8, fp32_max_abs_logit_difference=1e-2, int8_max_rank_disagreement=0.3)
+_EXPORT = Export(
+    parity_rows=8, fp32_max_abs_logit_difference=1e-2, quantized_max_rank_disagreement=0.3
+)
 _STUDENTS = (
     BiLstm(
         name="recurrent",

@@ -46,7 +46,7 @@ def _answers(candidate: Candidate) -> np.ndarray:
 
 
 def test_three_forms_of_one_checkpoint(checkpoint: Checkpoint) -> None:
-    limits = Export(parity_rows=16, int8_max_label_flip_rate=0.5)
+    limits = Export(parity_rows=16, quantized_max_label_flip_rate=0.5)
     pytorch = candidates.pytorch_candidate(checkpoint, is_pair=False)
     fp32 = candidates.fp32_candidate(checkpoint, tiny.TEXTS, limits, is_pair=False)
     int8 = candidates.int8_candidate(fp32, tiny.TEXTS, limits, FLAGS)
@@ -90,7 +90,7 @@ def test_made_again_they_are_the_same(checkpoint: Checkpoint) -> None:
 
 def test_a_failed_parity_is_told_not_raised(checkpoint: Checkpoint) -> None:
     strict = Export(
-        parity_rows=40, fp32_max_abs_logit_difference=1e-12, int8_max_label_flip_rate=1e-9
+        parity_rows=40, fp32_max_abs_logit_difference=1e-12, quantized_max_label_flip_rate=1e-9
     )
     lenient = Export(parity_rows=40)
     fp32 = candidates.fp32_candidate(checkpoint, tiny.TEXTS, strict, is_pair=False)

@@ -29,9 +29,12 @@ from distillery.report.results import ResultRow, result_rows
 
 _SHAPES = {
     ("pytorch", "fp32"): ("o", "PyTorch"),
-    ("pytorch", "int8"): ("p", "PyTorch int8"),
     ("onnxruntime", "fp32"): ("s", "ONNX Runtime fp32"),
+    ("onnxruntime", "fp16"): ("h", "ONNX Runtime fp16"),
     ("onnxruntime", "int8"): ("D", "ONNX Runtime int8"),
+    ("onnxruntime", "int8_static"): ("^", "ONNX Runtime int8, static"),
+    ("onnxruntime", "int8_mixed"): ("v", "ONNX Runtime int8 and fp32"),
+    ("onnxruntime", "weights"): ("P", "ONNX Runtime, weights alone"),
 }
 _LARGEST_AREA, _SMALLEST_AREA = 620.0, 34.0
 

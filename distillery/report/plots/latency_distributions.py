@@ -23,7 +23,7 @@ def svg(findings: Findings) -> str | None:
     for measurement in measured:
         of = candidate[measurement.candidate_name]
         style: LineStyle = (
-            ":" if of.runtime == "pytorch" else "-" if of.precision == "int8" else "--"
+            ":" if of.runtime == "pytorch" else "--" if of.precision == "fp32" else "-"
         )
         curves.append(
             Curve(

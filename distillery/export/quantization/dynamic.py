@@ -1,4 +1,5 @@
-"""Weights and embedding tables to int8 ahead of time; activations to uint8 at run time.
+"""What the int8 quantizations are made of: weights to int8 ahead of time, activations to uint8 at
+run time.
 
 Chosen by measurement: CLINC150's test texts, MiniLM cut to 2 layers under a fitted head, 2 threads
 of an AVX-512 VNNI CPU. Milliseconds are medians of one 12-token request, tokenization included,
@@ -22,12 +23,16 @@ convolutions, and QLinearConv asks for activation scales measured ahead. So the 
 convolutional network is smaller by its linear layers, and hardly faster.
 """
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
+
+PRODUCTS = ("MatMul", "Attention", "LSTM")
+"""Operators whose constant weights become int8."""
 
 # names as in /proc/cpuinfo: instructions that sum u8×s8 products in 32 bits
 _SUMS_IN_32_BITS = {"avx512_vnni", "avx_vnni", "amx_int8"}
@@ -49,32 +54,41 @@ def needs_reduced_range(cpu_flags: Sequence[str]) -> bool:
     return not flags & (_SUMS_IN_32_BITS | _ARM)
 
 
-def quantize(onnx_path: Path, out_path: Path, *, cpu_flags: Sequence[str]) -> None:
-    """Write the int8 graph of a fused one, for the CPU with these flags.
-
-    Equal graphs and flags give equal bytes.
+def quantized(
+    model: onnx.ModelProto, *, cpu_flags: Sequence[str], keep: Sequence[str] = ()
+) -> onnx.ModelProto:
+    """The int8 graph of a fused one, for the CPU with these flags; nodes named in ``keep`` stay in
+    fp32. Equal graphs and flags give equal graphs.
     """
-    model = onnx.load(onnx_path)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
     # fusion has folded constants already, which is the pre-processing the quantizer asks for
-    add_pre_process_metadata(model)
-    quantize_dynamic(
-        model,
-        out_path,
-        # EmbedLayerNormalization and Gather: on a small student the tables are most of the file
-        op_types_to_quantize=[
-            "MatMul",
-            "Attention",
-            "LSTM",
-            "EmbedLayerNormalization",
-            "Gather",
-        ],
-        per_channel=True,
-        reduce_range=needs_reduced_range(cpu_flags),
-        weight_type=QuantType.QInt8,
-        extra_options={
-            # shape inference knows nothing of fused operators; what they pass on is float32
-            "DefaultTensorType": onnx.TensorProto.FLOAT,
-            # activations by activations stay in fp32
-            "MatMulConstBOnly": True,
-        },
-    )
+    add_pre_process_metadata(copy)
+    with tempfile.TemporaryDirectory() as folder:  # it writes a file or nothing
+        out = Path(folder) / "int8.onnx"
+        quantize_dynamic(
+            copy,
+            out,
+            op_types_to_quantize=list(PRODUCTS),
+            nodes_to_exclude=list(keep),
+            per_channel=True,
+            reduce_range=needs_reduced_range(cpu_flags),
+            weight_type=QuantType.QInt8,
+            extra_options={
+                # shape inference knows nothing of fused operators; what they pass on is float32
+                "DefaultTensorType": onnx.TensorProto.FLOAT,
+                # activations by activations stay in fp32
+                "MatMulConstBOnly": True,
+            },
+        )
+        return onnx.load(out)
+
+
+def products(graph: onnx.GraphProto) -> list[str]:
+    """Names of the nodes that would be quantized, in the graph's order."""
+    stored = {tensor.name for tensor in graph.initializer}
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type in PRODUCTS and stored.intersection(node.input)
+    ]
