@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from distillery.measurements import Fingerprint, Measurement
-from distillery.nouns import Artifact, Candidate, Checkpoint, Dataset, Quality, Split
+from distillery.nouns import Artifact, Candidate, Checkpoint, Dataset, Parity, Quality, Split
 from distillery.teachers.base import LoadedModel
 
 LABELS = ("no", "yes")
@@ -74,6 +74,21 @@ def make_candidate(name: str = "small fp32", **overrides: Any) -> Candidate:
         "label_names": LABELS,
     }
     return Candidate.model_validate(fields | overrides)
+
+
+def make_parity(**overrides: Any) -> Parity:
+    """Of a step that changed nothing."""
+    fields = {
+        "step": "fusion",
+        "against": "the exported graph",
+        "rows": 10,
+        "max_abs_logit_difference": 0.0,
+        "mean_abs_logit_difference": 0.0,
+        "mean_kl": 0.0,
+        "label_flip_rate": 0.0,
+        "shapes": ((1, 4),),
+    }
+    return Parity.model_validate(fields | overrides)
 
 
 def make_quality(candidate: Candidate, *, right: int = 90, rows: int = 100) -> Quality:

@@ -147,13 +147,13 @@ def test_an_unknown_key_names_the_nearest(tmp_path: Path, override: str, message
         ("students.0.task.0.training.epochs", 0, "greater than or equal to 1 (it is 0)"),
         ("students.0.name", "One", "should match pattern"),
         ("seeds", "[]", "at least 1 item"),
-        ("export.precisions.0", "fp16", "'fp32' or 'int8' (it is 'fp16')"),
+        ("export.tables.bits", 3, "4 or 8 (it is 3)"),
     ],
 )
 def test_a_value_out_of_bounds_names_its_key(
     tmp_path: Path, key: str, value: object, message: str
 ) -> None:
-    line = _refusal(tmp_path, [f"{key}={value}"], export={"precisions": ["fp32"]})
+    line = _refusal(tmp_path, [f"{key}={value}"], export={"tables": {"bits": 8}})
     assert f"'{key}': " in line
     assert message in line
 
@@ -290,7 +290,7 @@ def test_a_recipe_written_reads_back(tmp_path: Path) -> None:
         description="Größe × 2: 'quoted', yes",
         seeds=[1, 2, 3],
         gates={"accuracy_kept_min": 0.95, "prefer": "size"},
-        export={"precisions": ["int8"]},
+        export={"quantizations": [{"kind": "int8_static", "calibration": "entropy"}]},
     )
     written = tmp_path / "written.yaml"
     written.write_text(recipe_files.as_yaml(recipe), encoding="utf-8")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from factories import HERE, make_candidate, make_measurement, make_quality
+from factories import HERE, make_candidate, make_measurement, make_parity, make_quality
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,9 +34,10 @@ def _case(
     rows: int = 100,
     latency_ms: float = 1.0,
     measured: dict[str, Any] | None = None,
+    parity_failure: str | None = None,
     **candidate: Any,
 ) -> Case:
-    made = make_candidate(name, **candidate)
+    made = make_candidate(name, parities=(make_parity(failure=parity_failure),), **candidate)
     return Case(
         candidate=made,
         quality=make_quality(made, right=right, rows=rows),

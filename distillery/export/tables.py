@@ -84,6 +84,9 @@ def compress(graph: onnx.GraphProto, tables: Tables, seen: Collection[int]) -> i
         )
         _replace(graph, node, [*before, looked_up])
         graph.initializer.extend(added)
+        # shape inference knows no such operator, and what reads it may be quantized next
+        kind = helper.make_tensor_value_info(node.output[0], onnx.TensorProto.FLOAT, None)
+        graph.value_info.append(kind)
     used = {name for node in graph.node for name in node.input}
     for name in {node.input[0] for node in found} - used:
         graph.initializer.remove(stored[name])

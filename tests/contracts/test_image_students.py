@@ -16,6 +16,7 @@ import distillery.students
 from distillery import checkpoints, evaluation, storage
 from distillery.data import preparation
 from distillery.export import candidates
+from distillery.export.quantization.int8 import Int8
 from distillery.nouns import Checkpoint, Dataset
 from distillery.objectives.base import Training
 from distillery.objectives.soft_targets import SoftTargets
@@ -199,14 +200,14 @@ def test_trained_exported_and_quantized_it_still_knows(
     validation, _ = preparation.read(dataset, "validation")
     reference = candidates.pytorch_candidate(checkpoint, is_pair=False)
     fp32 = candidates.fp32_candidate(checkpoint, validation, Export(), is_pair=False)
-    int8 = candidates.int8_candidate(
-        fp32, validation, Export(quantized_max_label_flip_rate=0.2), ()
+    int8 = candidates.quantized_candidate(
+        fp32, Int8(), validation, validation, Export(quantized_max_label_flip_rate=0.2), ()
     )
     H, W, C = dataset.image_shape or (0, 0, 0)
     for candidate in (fp32, int8):
         assert candidate.parity_failure is None
-        assert candidate.parity is not None
-        assert {pixels for _, pixels in candidate.parity.shapes} == {H * W * C}
+        shapes = [shape for one in candidate.parities for shape in one.shapes]
+        assert {pixels for _, pixels in shapes} == {H * W * C}
     for candidate in (reference, fp32, int8):
         assert evaluation.evaluate(candidate, dataset).merit > 0.8, candidate.name
     engine = open_engine(storage.fetch(fp32.artifact), "onnxruntime")

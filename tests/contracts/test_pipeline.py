@@ -16,6 +16,7 @@ from distillery.augmentation.base import Augmentation
 from distillery.augmentation.corpus import augment
 from distillery.data import corpora, preparation
 from distillery.export import candidates
+from distillery.export.quantization.int8 import Int8
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels
 from distillery.objectives.base import Objective, Training
 from distillery.objectives.hard_labels import HardLabels
@@ -117,7 +118,7 @@ class World:
         texts, _ = preparation.read(self.dataset, "validation")
         fp32 = candidates.fp32_candidate(checkpoint, texts, _EXPORT, is_pair=False)
         assert fp32.parity_failure is None
-        int8 = candidates.int8_candidate(fp32, texts, _EXPORT, ())
+        int8 = candidates.quantized_candidate(fp32, Int8(), texts, texts, _EXPORT, ())
         assert int8.parity_failure is None
         for candidate in (fp32, int8):
             quality = evaluation.evaluate(candidate, self.dataset)

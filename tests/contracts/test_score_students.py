@@ -10,6 +10,7 @@ from distillery import evaluation, storage, tracking
 from distillery.data import corpora, preparation
 from distillery.data.examples import Text
 from distillery.export import candidates, ensemble
+from distillery.export.quantization.int8 import Int8
 from distillery.nouns import Checkpoint, Dataset, Ensemble, SoftLabels, Teacher
 from distillery.objectives.base import Training
 from distillery.objectives.hard_labels import HardLabels
@@ -141,11 +142,9 @@ def test_students_through_onnx_and_int8(world: World, student: Student) -> None:
     for checkpoint in (distilled, control):
         fp32 = candidates.fp32_candidate(checkpoint, texts, _EXPORT, is_pair=world.dataset.is_pair)
         assert fp32.parity_failure is None
-        assert fp32.parity is not None
-        assert fp32.parity.label_flip_rate is None
-        int8 = candidates.int8_candidate(fp32, texts, _EXPORT, ())
-        assert int8.parity is not None
-        assert int8.parity.rank_disagreement is not None
+        assert [one.label_flip_rate for one in fp32.parities] == [None, None]
+        int8 = candidates.quantized_candidate(fp32, Int8(), texts, texts, _EXPORT, ())
+        assert all(one.rank_disagreement is not None for one in int8.parities)
         for candidate in (fp32, int8):
             quality = evaluation.evaluate(candidate, world.dataset)
             assert quality.label_kind == "score"

@@ -7,6 +7,7 @@ import pytest
 
 from distillery import storage
 from distillery.export import candidates
+from distillery.export.quantization.int8 import Int8
 from distillery.nouns import Candidate, Checkpoint
 from distillery.recipe import Export
 from distillery.runtimes.opening import open_engine
@@ -49,7 +50,7 @@ def test_three_forms_of_one_checkpoint(checkpoint: Checkpoint) -> None:
     limits = Export(parity_rows=16, quantized_max_label_flip_rate=0.5)
     pytorch = candidates.pytorch_candidate(checkpoint, is_pair=False)
     fp32 = candidates.fp32_candidate(checkpoint, tiny.TEXTS, limits, is_pair=False)
-    int8 = candidates.int8_candidate(fp32, tiny.TEXTS, limits, FLAGS)
+    int8 = candidates.quantized_candidate(fp32, Int8(), tiny.TEXTS, tiny.TEXTS, limits, FLAGS)
 
     assert [one.name for one in (pytorch, fp32, int8)] == [
         "two-layers pytorch",
@@ -66,14 +67,19 @@ def test_three_forms_of_one_checkpoint(checkpoint: Checkpoint) -> None:
     assert int8.size_bytes < fp32.size_bytes
     assert {one.checkpoint_digest for one in (pytorch, fp32, int8)} == {checkpoint.digest}
 
-    assert fp32.parity is not None
-    assert fp32.parity.against == "two-layers pytorch"
-    assert fp32.parity.rows == 16
-    assert fp32.parity.max_abs_logit_difference < 1e-4
+    assert [(one.step, one.against) for one in fp32.parities] == [
+        ("export", "two-layers pytorch"),
+        ("fusion", "the exported graph"),
+    ]
+    assert {one.rows for one in fp32.parities} == {16}
+    assert max(one.max_abs_logit_difference for one in fp32.parities) < 1e-4
     assert fp32.parity_failure is None
-    assert int8.parity is not None
-    assert int8.parity.against == "two-layers fp32"
-    assert int8.parity.max_abs_logit_difference > 0
+    assert int8.parities[:2] == fp32.parities
+    assert [(one.step, one.against) for one in int8.parities[2:]] == [
+        ("embedding tables", "two-layers fp32"),
+        ("int8", "the same with smaller tables"),
+    ]
+    assert min(one.max_abs_logit_difference for one in int8.parities[2:]) > 0
     np.testing.assert_allclose(_answers(fp32), _answers(pytorch), atol=1e-4)
     assert np.abs(_answers(int8) - _answers(fp32)).mean() < 0.2
 
@@ -83,9 +89,9 @@ def test_made_again_they_are_the_same(checkpoint: Checkpoint) -> None:
     first = candidates.fp32_candidate(checkpoint, tiny.TEXTS, limits, is_pair=False)
     second = candidates.fp32_candidate(checkpoint, tiny.TEXTS, limits, is_pair=False)
     assert first == second
-    assert candidates.int8_candidate(first, tiny.TEXTS, limits, FLAGS) == candidates.int8_candidate(
-        second, tiny.TEXTS, limits, FLAGS
-    )
+    assert candidates.quantized_candidate(
+        first, Int8(), tiny.TEXTS, tiny.TEXTS, limits, FLAGS
+    ) == candidates.quantized_candidate(second, Int8(), tiny.TEXTS, tiny.TEXTS, limits, FLAGS)
 
 
 def test_a_failed_parity_is_told_not_raised(checkpoint: Checkpoint) -> None:
@@ -95,10 +101,10 @@ def test_a_failed_parity_is_told_not_raised(checkpoint: Checkpoint) -> None:
     lenient = Export(parity_rows=40)
     fp32 = candidates.fp32_candidate(checkpoint, tiny.TEXTS, strict, is_pair=False)
     assert fp32.parity_failure is not None
-    assert fp32.parity_failure.startswith("export and fusion moved a logit by ")
+    assert fp32.parity_failure.startswith("export moved a logit by ")
     assert fp32.parity_failure.endswith("against two-layers pytorch, above the limit of 1e-12")
     # what is made from a broken graph is broken, whatever its own parity
-    int8 = candidates.int8_candidate(fp32, tiny.TEXTS, lenient, FLAGS)
+    int8 = candidates.quantized_candidate(fp32, Int8(), tiny.TEXTS, tiny.TEXTS, lenient, FLAGS)
     assert int8.parity_failure == fp32.parity_failure
 
 

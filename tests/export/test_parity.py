@@ -48,19 +48,21 @@ def constant(no: float, yes: float) -> Answer:
 
 def test_equal_engines_differ_in_nothing(folder: Path) -> None:
     engine = Fake(folder, constant(0.25, 0.75))
-    found = parity.compare(engine, engine, tiny.TEXTS, against="itself")
+    found = parity.compare(engine, engine, tiny.TEXTS, step="fusion", against="itself")
     assert found.against == "itself"
     assert found.rows == len(tiny.TEXTS)
     assert found.max_abs_logit_difference == 0
     assert found.mean_abs_logit_difference == 0
     assert found.mean_kl == 0
     assert found.label_flip_rate == 0
+    # Wilson's upper end for none of 40, z²/(n + z²), and its lower one
+    assert found.label_flip_interval == pytest.approx((0, 1.959964**2 / (40 + 1.959964**2)))
 
 
 def test_numbers_by_hand(folder: Path) -> None:
     reference = Fake(folder, constant(0, math.log(3)))  # (1/4, 3/4)
     other = Fake(folder, constant(0, math.log(1 / 3)))  # (3/4, 1/4)
-    found = parity.compare(reference, other, tiny.TEXTS[:9], against="reference")
+    found = parity.compare(reference, other, tiny.TEXTS[:9], step="fusion", against="reference")
     assert found.max_abs_logit_difference == pytest.approx(2 * math.log(3))
     assert found.mean_abs_logit_difference == pytest.approx(math.log(3))
     # ¼ ln(¼ ÷ ¾) + ¾ ln(¾ ÷ ¼) = ½ ln 3
@@ -77,7 +79,11 @@ def test_asks_alone_by_8_and_by_32_with_padding(folder: Path) -> None:
         return constant(0, 1)(encoded)
 
     found = parity.compare(
-        Fake(folder, constant(0, 1)), Fake(folder, answer), tiny.TEXTS, against="reference"
+        Fake(folder, constant(0, 1)),
+        Fake(folder, answer),
+        tiny.TEXTS,
+        step="fusion",
+        against="reference",
     )
     assert [rows for rows, _, _ in asked] == [1] * 40 + [8] * 5 + [32, 8]
     assert not any(padded for rows, _, padded in asked if rows == 1)
@@ -96,18 +102,18 @@ def test_sees_a_mask_that_is_not_heeded(folder: Path) -> None:
 
     # alone, where nothing is padded, they agree
     broken, whole = Fake(folder, averages_padding_too), Fake(folder, averages)
-    alone = parity.compare(whole, broken, tiny.TEXTS[:1], against="whole")
+    alone = parity.compare(whole, broken, tiny.TEXTS[:1], step="fusion", against="whole")
     assert alone.max_abs_logit_difference == pytest.approx(0, abs=1e-6)
-    together = parity.compare(whole, broken, tiny.TEXTS, against="whole")
+    together = parity.compare(whole, broken, tiny.TEXTS, step="fusion", against="whole")
     assert together.max_abs_logit_difference > 1
-    turned = parity.compare(broken, whole, tiny.TEXTS, against="broken")
+    turned = parity.compare(broken, whole, tiny.TEXTS, step="fusion", against="broken")
     assert turned.mean_kl == pytest.approx(0, abs=1e-12)
 
 
 def test_no_texts_is_an_error(folder: Path) -> None:
     engine = Fake(folder, constant(0, 1))
     with pytest.raises(ValueError, match="at least one text"):
-        parity.compare(engine, engine, [], against="itself")
+        parity.compare(engine, engine, [], step="fusion", against="itself")
 
 
 def test_of_scores_ranks_are_compared(folder: Path) -> None:
@@ -119,14 +125,14 @@ def test_of_scores_ranks_are_compared(folder: Path) -> None:
         return encoded["input_ids"][:, 1:2].astype(np.float32)
 
     reference = Fake(folder, first_word)
-    same = parity.compare(reference, reference, tiny.TEXTS, against="itself")
+    same = parity.compare(reference, reference, tiny.TEXTS, step="fusion", against="itself")
     assert same.rank_disagreement == pytest.approx(0)
     assert same.mean_kl is None
     assert same.label_flip_rate is None
     higher = Fake(folder, lambda encoded: first_word(encoded) + 2)
-    moved = parity.compare(reference, higher, tiny.TEXTS, against="reference")
+    moved = parity.compare(reference, higher, tiny.TEXTS, step="fusion", against="reference")
     assert moved.max_abs_logit_difference == moved.mean_abs_logit_difference == 2
     assert moved.rank_disagreement == pytest.approx(0), "all moved alike: no rank changed"
     turned = Fake(folder, lambda encoded: -first_word(encoded))
-    found = parity.compare(reference, turned, tiny.TEXTS, against="reference")
+    found = parity.compare(reference, turned, tiny.TEXTS, step="fusion", against="reference")
     assert found.rank_disagreement == pytest.approx(2)

@@ -75,12 +75,14 @@ def candidate(
 ) -> Candidate:
     """With parity and fused operators where it was exported."""
     parity = Parity(
+        step="int8",
         against="student fp32",
         rows=8,
         max_abs_logit_difference=0.25,
         mean_abs_logit_difference=0.125,
         mean_kl=0.001,
         label_flip_rate=0.125,
+        label_flip_interval=(0.0224, 0.4709),
         shapes=((1, 8), (4, 16)),
     )
     return Candidate(
@@ -95,7 +97,7 @@ def candidate(
         parent_digest=None,
         label_names=LABELS,
         fused_operators={"Attention": 2} if runtime == "onnxruntime" else {},
-        parity=parity if runtime == "onnxruntime" else None,
+        parities=(parity,) if runtime == "onnxruntime" else (),
     )
 
 

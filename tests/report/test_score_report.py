@@ -82,17 +82,19 @@ def findings() -> Findings:
             "candidates": tuple(
                 one.model_copy(
                     update={
-                        "parity": one.parity.model_copy(
-                            update={
-                                "mean_kl": None,
-                                "label_flip_rate": None,
-                                "rank_disagreement": 0.0625,
-                            }
+                        "parities": tuple(
+                            parity.model_copy(
+                                update={
+                                    "mean_kl": None,
+                                    "label_flip_rate": None,
+                                    "label_flip_interval": None,
+                                    "rank_disagreement": 0.0625,
+                                }
+                            )
+                            for parity in one.parities
                         )
                     }
                 )
-                if one.parity
-                else one
                 for one in classes.candidates
             ),
             "verdict": classes.verdict.model_copy(

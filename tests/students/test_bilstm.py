@@ -15,6 +15,7 @@ from distillery import checkpoints
 from distillery.data.examples import Text
 from distillery.errors import UserError
 from distillery.export import candidates
+from distillery.export.quantization.int8 import Int8
 from distillery.recipe import Export
 from distillery.runtimes.opening import open_engine
 from distillery.storage import fetch
@@ -233,13 +234,10 @@ def test_from_a_seed_to_int8(is_pair: bool, bert: LoadedModel) -> None:
     limits = Export(parity_rows=len(texts))
     asked: list[Text] = [*texts, *([(odd, "my bank") for odd in ODD] if is_pair else ODD)]
     fp32 = candidates.fp32_candidate(checkpoint, asked, limits, is_pair=is_pair)
-    int8 = candidates.int8_candidate(fp32, asked, limits, ("avx512_vnni",))
-    assert fp32.parity is not None
-    assert fp32.parity.max_abs_logit_difference < 1e-4
+    int8 = candidates.quantized_candidate(fp32, Int8(), asked, asked, limits, ("avx512_vnni",))
+    assert max(one.max_abs_logit_difference for one in fp32.parities) < 1e-4
     assert fp32.parity_failure is None
-    assert int8.parity is not None
-    assert int8.parity.label_flip_rate is not None
-    assert int8.parity.label_flip_rate < 0.02
+    assert max(one.label_flip_rate or 0 for one in int8.parities) < 0.02
     assert int8.size_bytes < 0.6 * fp32.size_bytes  # the graph itself is of a few kilobytes
     for candidate in (fp32, int8):
         engine = open_engine(fetch(candidate.artifact), "onnxruntime", threads=1)

@@ -11,16 +11,14 @@ but the second, the last layer still computes every token:
       … 7-bit weights                      15.8 MB   .51 ms    2.6 %         without VNNI
     fused, per tensor, QInt8               15.7 MB   .49 ms   12.0 %
     fused, per channel, QUInt8             15.8 MB   .83 ms    1.6 %         a slower kernel
-    tables by Gather, not EmbedLayerNorm   15.8 MB   .51 ms    2.8 %
-    tables with a scale per row            15.9 MB   .52 ms    2.2 %         within noise
-    tables left in fp32                    51.5 MB   .51 ms    2.6 %
+    tables left in fp32                    51.5 MB   .51 ms    2.6 %         tables.py sees to them
     attention not fused                    15.8 MB   .58 ms    2.8 %
     attention left in fp32                 18.4 MB   .66 ms    2.4 %
 
-Image models: linear layers become integer products too; convolutions stay in fp32. Dynamic
-quantization would make them ConvInteger, which ONNX Runtime's CPU kernels run slower than its fp32
-convolutions, and QLinearConv asks for activation scales measured ahead. So the int8 file of a
-convolutional network is smaller by its linear layers, and hardly faster.
+Tables were int8 with one scale then. Image models: linear layers become integer products too;
+convolutions stay in fp32. Dynamic quantization would make them ConvInteger, which ONNX Runtime's
+CPU kernels run slower than its fp32 convolutions; QLinearConv asks for activation scales measured
+ahead, as ``int8_static`` has them.
 """
 
 import tempfile

@@ -10,8 +10,10 @@ Seen on CLINC150 (MiniLM, 6 layers; 1,100 test rows, one thread of an AVX-512 VN
 A transformer's few large activations carry meaning, so that what clips them costs accuracy.
 """
 
+import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -113,8 +115,9 @@ class Int8Static(Quantization):
             percentile=self.percentile,
             scenario="same",
         )
-        collector.collect({name: [np.concatenate(values)] for name, values in seen.items()})
-        found = collector.compute_collection_result()
+        with redirect_stdout(sys.stderr):  # it prints, and stdout may be a program's
+            collector.collect({name: [np.concatenate(values)] for name, values in seen.items()})
+            found = collector.compute_collection_result()
         # a tensor's ends come first; what follows is the histogram they were found in
         return {name: (float(ends[0]), float(ends[1])) for name, ends in found.items()}
 
@@ -146,7 +149,7 @@ class Int8Static(Quantization):
             "entropy": CalibrationMethod.Entropy,
             "percentile": CalibrationMethod.Percentile,
         }[self.calibration]
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, redirect_stdout(sys.stderr):
             source, ready, made = (
                 Path(folder) / f"{name}.onnx" for name in ("fp32", "ready", "int8")
             )

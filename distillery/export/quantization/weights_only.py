@@ -2,8 +2,10 @@
 
 For size, and where int8 activations of one scale cost too much accuracy. MatMulNBits reads weights
 blockwise, and is told that it may multiply integers, a scale a block on both sides: on MiniLM's 6
-layers that takes 1.1 ms in place of 2.5 (4 bits) and 11.1 (8 bits), with as many flips. An Attention operator has no such form, so its product with the three weights
-is taken out of it: MatMulNBits, then MultiHeadAttention. An LSTM's weights stay as they are.
+layers that takes 1.1 ms in place of 2.5 (4 bits) and 11.1 (8 bits), with as many flips.
+
+An Attention operator has no such form, so its product with the three weights is taken out of it:
+MatMulNBits, then MultiHeadAttention. An LSTM's weights stay as they are.
 """
 
 from typing import TYPE_CHECKING, ClassVar, Literal
