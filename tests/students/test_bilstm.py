@@ -15,6 +15,7 @@ from distillery import checkpoints
 from distillery.data.examples import Text
 from distillery.errors import UserError
 from distillery.export import candidates
+from distillery.export.quantization.base import Tables
 from distillery.export.quantization.int8 import Int8
 from distillery.recipe import Export
 from distillery.runtimes.opening import open_engine
@@ -231,7 +232,7 @@ def test_from_a_seed_to_int8(is_pair: bool, bert: LoadedModel) -> None:
     assert (_logits(built, texts).argmax(1) == labels).all()
 
     checkpoint = make_checkpoint(artifact=checkpoints.save(built), label_names=tiny.LABELS)
-    limits = Export(parity_rows=len(texts))
+    limits = Export(parity_rows=len(texts), tables=Tables(bits=8))
     asked: list[Text] = [*texts, *([(odd, "my bank") for odd in ODD] if is_pair else ODD)]
     fp32 = candidates.fp32_candidate(checkpoint, asked, limits, is_pair=is_pair)
     int8 = candidates.quantized_candidate(fp32, Int8(), asked, asked, limits, ("avx512_vnni",))

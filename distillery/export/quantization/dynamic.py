@@ -27,6 +27,7 @@ from pathlib import Path
 
 import onnx
 from onnxruntime.quantization import QuantType, quantize_dynamic
+from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
 PRODUCTS = ("MatMul", "Attention", "LSTM")
@@ -58,8 +59,7 @@ def quantized(
     """The int8 graph of a fused one, for the CPU with these flags; nodes named in ``keep`` stay in
     fp32. Equal graphs and flags give equal graphs.
     """
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
+    copy = with_matmuls(model)
     # fusion has folded constants already, which is the pre-processing the quantizer asks for
     add_pre_process_metadata(copy)
     with tempfile.TemporaryDirectory() as folder:  # it writes a file or nothing
@@ -80,6 +80,14 @@ def quantized(
             },
         )
         return onnx.load(out)
+
+
+def with_matmuls(model: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy whose linear layers are MatMul and Add, where they were Gemm."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    ONNXModel(copy).replace_gemm_with_matmul()
+    return copy
 
 
 def products(graph: onnx.GraphProto) -> list[str]:

@@ -57,7 +57,7 @@ class Int8Mixed(Quantization):
 
         samples = material.samples(self.rows)
         expected = _answers(model, samples)
-        names = dynamic.products(model.graph)
+        names = dynamic.products(dynamic.with_matmuls(model).graph)
 
         def quantized(keep: Sequence[str]) -> "onnx.ModelProto":
             return dynamic.quantized(model, cpu_flags=material.cpu_flags, keep=keep)

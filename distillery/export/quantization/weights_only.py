@@ -46,10 +46,9 @@ class WeightsOnly(Quantization):
 
     def quantized(self, model: "onnx.ModelProto", material: Material) -> "onnx.ModelProto":
         """Nothing is measured ahead, and any CPU will do."""
-        import onnx
+        from distillery.export.quantization import dynamic
 
-        copy = onnx.ModelProto()
-        copy.CopyFrom(model)
+        copy = dynamic.with_matmuls(model)
         _take_products_out(copy.graph)
         self._store(copy.graph)
         return copy
