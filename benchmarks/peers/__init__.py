@@ -1,0 +1,1 @@
+"""distillery's export beside other tools', on the same checkpoints: see README.md here."""

@@ -1,0 +1,211 @@
+"""distillery's export beside other tools', on the same fine-tuned checkpoints.
+
+    python -m benchmarks.peers.compare NAME=CHECKPOINT... --data DATA [--threads 1]
+
+CHECKPOINT is a folder of ``BertForSequenceClassification`` (safetensors and tokenizer.json), DATA
+one with CLINC150 (``clinc/clinc_oos``, ``plus``) as Parquet. Each tool makes its graph once, in an
+environment of its own; ours are made anew. Then all forms of a checkpoint are timed in one
+interleaved benchmark over the test texts, and asked for every test row.
+
+Results go to ``results/``. Quiet timings: let one run make everything,
+and prefix the next with ``chrt -f 20 taskset -c 0``.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from benchmarks.peers import ours, tools
+from benchmarks.peers.results import (
+    Model,
+    Results,
+    Row,
+    Side,
+    against,
+    as_markdown,
+    most_accurate,
+    quickest,
+)
+from distillery import storage
+from distillery.benchmarking.comparison import compared
+from distillery.benchmarking.fingerprint import fingerprint
+from distillery.benchmarking.percentiles import percentile
+from distillery.data import preparation
+from distillery.evaluation import gain, macro_f1
+from distillery.measurements import Measurement, Offline, Scenario
+from distillery.nouns import Candidate, Checkpoint, Quality
+from distillery.provenance import code_version
+from distillery.recipe import Data
+from distillery.report import samples
+from distillery.runtimes.opening import open_engine
+from distillery.subjects.finding import Subject, find
+from distillery.targets.this_machine import ThisMachine
+
+_OFFLINE = Offline(batch_sizes=(1, 2, 4, 8, 16, 32), batches=30)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """One tool's form of a checkpoint."""
+
+    tool: str
+    side: Side
+    subject: Subject
+
+
+_Found = tuple[Form, Measurement, Quality]
+
+
+def main() -> None:
+    """Make, measure, write, and print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("checkpoints", nargs="+", metavar="NAME=CHECKPOINT")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--label", default="intent")
+    parser.add_argument("--max-length", type=int, default=64)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--requests", type=int, default=1000)
+    parser.add_argument("--results", type=Path, default=tools.HERE / "results")
+    asked = parser.parse_args()
+
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    splits = preparation.load(Data(source=asked.data, label=asked.label))
+    scenario = Scenario(requests=asked.requests, offline=_OFFLINE)
+    models: list[Model] = []
+    raw: list[Measurement] = []
+    for name, folder in (one.split("=", 1) for one in asked.checkpoints):
+        checkpoint = ours.checkpoint_of(name, Path(folder), asked.max_length)
+        forms, failures = _forms(checkpoint, Path(folder), splits.validation)
+        measurements = ThisMachine().measure(
+            [replace(form.subject.entry, name=form.tool) for form in forms],
+            splits.test.texts,
+            scenario,
+            asked.threads,
+        )
+        qualities = [_quality(form, checkpoint.label_names, splits.test) for form in forms]
+        found = list(zip(forms, measurements, qualities, strict=True))
+        models.append(_model(checkpoint, found, failures))
+        raw += [
+            one.model_copy(update={"candidate_name": f"{name}: {one.candidate_name}"})
+            for one in measurements
+        ]
+    results = Results(
+        started_at=started_at,
+        code_version=code_version(),
+        fingerprint=fingerprint(),
+        threads=asked.threads,
+        requests=asked.requests,
+        versions={tool.name: tools.versions(tool) for tool in tools.TOOLS},
+        models=tuple(models),
+    )
+    _write(results, raw, asked.results)
+    print(as_markdown(results))
+
+
+def _forms(
+    checkpoint: Checkpoint, folder: Path, validation: preparation.Rows
+) -> tuple[list[Form], dict[str, str]]:
+    """All forms, and why some tools made none."""
+    tokens = checkpoint.max_length
+    reference = ours.reference(checkpoint)
+    forms = [Form(tool="PyTorch", side="reference", subject=_found(reference, tokens))]
+    failures = {}
+    for tool in tools.TOOLS:
+        try:
+            graph = tools.made(tool, folder) / "model.onnx"
+        except tools.PeerError as error:
+            failures[tool.name] = str(error)
+            continue
+        forms.append(Form(tool=tool.name, side="peer", subject=find(str(graph), tokens)))
+    for name, candidate in ours.made(checkpoint, validation.texts).items():
+        forms.append(Form(tool=name, side="ours", subject=_found(candidate, tokens)))
+    return forms, failures
+
+
+def _found(candidate: Candidate, tokens: int) -> Subject:
+    return find(str(storage.fetch(candidate.artifact)), tokens)
+
+
+def _quality(form: Form, label_names: Sequence[str], test: preparation.Rows) -> Quality:
+    """Each text by itself, as in single stream."""
+    engine = open_engine(form.subject.folder, form.subject.runtime, threads=1)
+    predictions = [int(engine.logits(engine.encode([text]))[0].argmax()) for text in test.texts]
+    labels = [label_names.index(name) for name in test.names]
+    right = np.array(predictions) == np.array(labels)
+    return Quality(
+        candidate_name=form.tool,
+        candidate_digest=form.subject.digest,
+        dataset_digest="",
+        accuracy=float(right.mean()),
+        macro_f1=macro_f1(np.array(predictions), np.array(labels), len(label_names)),
+        rows=len(test),
+        predictions=tuple(predictions),
+        labels=tuple(labels),
+    )
+
+
+def _model(checkpoint: Checkpoint, found: Sequence[_Found], failures: dict[str, str]) -> Model:
+    _, _, reference = found[0]
+    measurements = {form.tool: measurement for form, measurement, _ in found}
+    qualities = {form.tool: quality for form, _, quality in found}
+    rows = [_row(*one, reference) for one in found]
+    peers = [row for row in rows if row.side == "peer"]
+    quick, right = quickest(peers).tool, most_accurate(peers).tool
+    return Model(
+        name=checkpoint.name,
+        checkpoint_digest=checkpoint.digest,
+        rows=tuple(rows),
+        against=tuple(
+            against(
+                row,
+                peers,
+                compared(measurements[row.tool], measurements[quick]),
+                gain(row.tool, [qualities[row.tool]], [qualities[right]]),
+            )
+            for row in rows
+            if row.side == "ours"
+        ),
+        failures=failures,
+        noise=found[0][1].noise,
+    )
+
+
+def _row(form: Form, measurement: Measurement, quality: Quality, reference: Quality) -> Row:
+    p50 = percentile(measurement.latencies_ms, 0.50)
+    assert p50 is not None, "a scenario has at least 100 requests"
+    best = max(measurement.offline, key=lambda batches: median(batches.rows_per_second))
+    flips = np.array(quality.predictions) != np.array(reference.predictions)
+    return Row(
+        tool=form.tool,
+        side=form.side,
+        size_bytes=form.subject.size_bytes,
+        accuracy=quality.merit,
+        flip_rate=float(flips.mean()),
+        p50_ms=p50.value,
+        p50_low_ms=p50.low,
+        p50_high_ms=p50.high,
+        model_p50_ms=median(measurement.model_latencies_ms),
+        rows_per_second=median(best.rows_per_second),
+        batch_size=best.batch_size,
+    )
+
+
+def _write(results: Results, raw: Sequence[Measurement], folder: Path) -> None:
+    """The results, their tables, and every raw sample."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = f"{results.threads}-threads-{results.fingerprint.digest}"
+    document = results.model_dump_json(indent=1) + "\n"
+    (folder / f"{name}.json").write_text(document, encoding="utf-8")
+    (folder / f"{name}.md").write_text(as_markdown(results), encoding="utf-8")
+    samples.write(raw, folder / f"{name}.parquet")
+
+
+if __name__ == "__main__":
+    main()
