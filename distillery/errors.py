@@ -9,5 +9,9 @@ class DamagedArtifactError(Exception):
     """An artifact's content no longer matches its digest; it must be made again."""
 
 
+class RuntimeUnavailableError(RuntimeError):
+    """An engine cannot run here: one line with what is missing, and the mend."""
+
+
 class BenchmarkProcessError(RuntimeError):
     """A measuring process died or answered nonsense; its last words are in the message."""

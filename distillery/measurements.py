@@ -29,6 +29,9 @@ class Fingerprint(Noun):
     os: str
     python: str
     runtimes: dict[str, str] = Field(description="Package → version.")
+    gpu: str | None = Field(
+        default=None, description="Name, memory and driver, where one was measured."
+    )
 
     @property
     def digest(self) -> str:

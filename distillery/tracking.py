@@ -47,6 +47,7 @@ _SERVED_FILES = (
     "runtimes/__init__.py",
     "runtimes/base.py",
     "runtimes/images.py",
+    "runtimes/onnx_model.py",
     "runtimes/onnx_session.py",
     "runtimes/onnxruntime_cpu.py",
     "runtimes/word_memo.py",

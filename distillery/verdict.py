@@ -44,8 +44,8 @@ def judge(
     passed: list[Candidate] = []
     for candidate in candidates:
         ineligible = _why_not_eligible(candidate, measurement.get(candidate.name))
-        if ineligible is None and (
-            measurement[candidate.name].fingerprint != reference_measurement.fingerprint
+        if ineligible is None and not _same_place(
+            measurement[candidate.name], reference_measurement
         ):
             ineligible = "measured on other hardware than the teacher; not comparable"
         if ineligible is not None:
@@ -101,6 +101,10 @@ def judge(
         summary=f"{winner.name} {what}: {'; '.join(rulings[winner.name].reasons)}.",
         rulings=tuple(rulings.values()),
     )
+
+
+def _same_place(one: Measurement, other: Measurement) -> bool:
+    return (one.fingerprint, one.target) == (other.fingerprint, other.target)
 
 
 def _why_not_eligible(candidate: Candidate, measurement: Measurement | None) -> str | None:

@@ -1,4 +1,4 @@
-"""Models measured beside each other on this machine, registered or not, ours or not."""
+"""Models measured beside each other, registered or not, ours or not."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +7,7 @@ import prefect
 import prefect.runtime
 
 from distillery import tracking
-from distillery.benchmarking.comparison import compared
+from distillery.benchmarking.comparison import beside_the_first
 from distillery.provenance import code_version
 from distillery.subjects.asking import Asked
 from distillery.subjects.findings import BenchmarkFindings
@@ -35,13 +35,14 @@ def benchmark(asked: Asked, report: Path | None = None) -> BenchmarkFindings:
     run = tracking.open_flow_run("benchmark", flow_run_id, {"code": code})
     run.params(asked.model_dump(mode="json"))
 
-    measurements = benchmark_models(ready.subjects, asked)
+    measurements = benchmark_models(ready, asked)
     findings = BenchmarkFindings(
         asked=asked,
         subjects=ready.subjects,
         examples_are=ready.examples_are,
         measurements=measurements,
-        comparisons=tuple(compared(one, measurements[0]) for one in measurements[1:]),
+        skipped=ready.skipped,
+        comparisons=beside_the_first(measurements),
         flow_run_id=flow_run_id,
         started_at=started_at,
         code_version=code,

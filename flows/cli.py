@@ -88,9 +88,18 @@ def benchmark(
         list[str],
         typer.Argument(
             metavar="MODEL...",
-            help="models:/NAME@champion, a candidate's folder, or any .onnx file over token ids.",
+            help="models:/NAME@champion, a candidate's folder, compiled:FOLDER for torch.compile "
+            "of one in PyTorch, or any .onnx file over token ids.",
         ),
     ],
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="cpu|cuda",
+            help="This machine's processor (the default) or its NVIDIA GPU. Repeatable; only what "
+            "was measured on one target is compared.",
+        ),
+    ] = None,
     scenario: Annotated[
         list[str] | None,
         typer.Option(
@@ -111,7 +120,7 @@ def benchmark(
     report: Annotated[Path | None, typer.Option(help="Folder for page, JSON and samples.")] = None,
     json_: JsonOption = False,
 ) -> None:
-    """Measure models beside each other on this machine; the first is what others are compared with.
+    """Measure models beside each other; the first is what the others are compared with.
 
     An .onnx file is asked texts where a tokenizer.json lies beside it, else random token ids.
     """
@@ -121,6 +130,7 @@ def benchmark(
 
         asked = asking.Asked(
             models=tuple(models),
+            targets=asking.targets(target or ()),
             scenario=asking.scenario(scenario or ()),
             texts=texts,
             tokens=tokens,
@@ -326,15 +336,19 @@ def _summary(findings: "Findings") -> dict[str, object]:
 def _show_benchmark(findings: "BenchmarkFindings", report: Path | None, *, as_json: bool) -> None:
     from distillery import storage
     from distillery.report.benchmark import document, rows, tables
+    from distillery.report.sections import hardware
 
     place = (report or storage.root() / "reports" / findings.flow_run_id) / "report.html"
     if as_json:
         summary = {**document.document(findings), "report": str(place.absolute())}
         out.print_json(json.dumps(summary))
         return
-    out.print(tables.rich_table(rows.model_rows(findings)))
-    for reason in findings.measurements[0].noise.reasons:
-        out.print(f"[bold yellow]noisy:[/] {reason}")
+    out.print(tables.rich_tables(rows.model_rows(findings)))
+    for one in findings.skipped:
+        out.print(f"[bold yellow]skipped:[/] {_escaped(one.line)}", soft_wrap=True)
+    for there in hardware.places(findings.measurements):
+        for reason in there.noise:
+            out.print(f"[bold yellow]noisy:[/] {there.target}: {reason}")
     out.print(f"Asked: {_escaped(findings.examples_are)}.")
     out.print(f"Report: {place.absolute()}", soft_wrap=True)
 

@@ -116,7 +116,7 @@ def make_measurement(
     fields = {
         "candidate_name": candidate.name,
         "candidate_digest": candidate.digest,
-        "target": "this-machine",
+        "target": "cpu",
         "fingerprint": HERE,
         "threads": 1,
         "single_stream": (

@@ -1,5 +1,7 @@
 """Which of two measured models is faster, and how sure one can be of it."""
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from distillery.noun import Noun
 class Compared(Noun):
     """One model's latency as a multiple of another's, one request at a time, end to end."""
 
+    target: str
     candidate_name: str
     reference_name: str
     ratio: float = Field(description="Of the medians; below 1 the candidate is faster.")
@@ -24,6 +27,18 @@ class Compared(Noun):
     def verdict(self) -> Comparison:
         """A tie where the interval holds 1."""
         return verdict(self.interval_low, self.interval_high)
+
+
+def beside_the_first(measurements: Sequence[Measurement]) -> tuple[Compared, ...]:
+    """On each target, the others beside the one that stands first there.
+
+    Those of one target stand together.
+    """
+    found = []
+    for _, together in groupby(measurements, lambda measured: measured.target):
+        first, *others = together
+        found += [compared(one, first) for one in others]
+    return tuple(found)
 
 
 def compared(candidate: Measurement, reference: Measurement) -> Compared:
@@ -46,6 +61,7 @@ def compared(candidate: Measurement, reference: Measurement) -> Compared:
         )
     low, high = bootstrap_ratio_interval(ours, theirs, seed=0)
     return Compared(
+        target=candidate.target,
         candidate_name=candidate.candidate_name,
         reference_name=reference.candidate_name,
         ratio=float(np.median(ours) / np.median(theirs)),

@@ -48,7 +48,7 @@ def measure(
         raise ValueError("a benchmark needs at least one entry and one text")
     say = progress or (lambda line: None)
     threads = threads or available_cores()
-    place = fingerprint()
+    place = fingerprint(on_gpu=any(entry.device == "cuda" for entry in entries))
     rng = np.random.default_rng(scenario.seed)
     samples = [Samples() for _ in entries]
     warm_rows = draw(rng, len(texts), _WARM_UP_ROWS).tolist()

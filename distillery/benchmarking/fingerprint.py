@@ -23,11 +23,15 @@ _FLAGS_THAT_MATTER = frozenset(
     | {"amx_tile", "amx_int8", "amx_bf16", "amx_fp16"}
     | {"asimd", "asimdhp", "asimddp", "sve", "sve2", "i8mm", "bf16", "sme"}
 )
-_PACKAGES = ("numpy", "onnxruntime", "tokenizers", "torch", "transformers")
+_PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "torch", "transformers")
+_GPU_NOT_TOLD = "an NVIDIA GPU that nvidia-smi does not tell of"
 
 
-def fingerprint(cpuinfo: Path = _CPUINFO) -> Fingerprint:
-    """This machine, as this process may use it: a CPU limit makes another place of it."""
+def fingerprint(cpuinfo: Path = _CPUINFO, *, on_gpu: bool = False) -> Fingerprint:
+    """This machine, as this process may use it: a CPU limit makes another place of it.
+
+    Its GPU and driver belong to measurements that were made ``on_gpu`` alone.
+    """
     model, flags = _cpu(cpuinfo)
     return Fingerprint(
         cpu_model=model,
@@ -37,6 +41,7 @@ def fingerprint(cpuinfo: Path = _CPUINFO) -> Fingerprint:
         os=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=platform.python_version(),
         runtimes=_versions(),
+        gpu=_gpu() if on_gpu else None,
     )
 
 
@@ -78,6 +83,25 @@ def _cpu(cpuinfo: Path) -> tuple[str, tuple[str, ...]]:
     arm = " ".join(f"{key} {first[key]}" for key in ("CPU implementer", "CPU part") if key in first)
     model = first.get("model name") or arm or _model_without_proc()
     return model, tuple(sorted(_FLAGS_THAT_MATTER.intersection(present)))
+
+
+def _gpu() -> str:
+    """The one that runtimes use unless told otherwise, such as ``NVIDIA A10G, 23028 MiB, 570.1``.
+
+    The last is the driver's version.
+    """
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0]
+    command = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version"]
+    try:
+        found = subprocess.run(
+            [*command, "--format=csv,noheader", f"--id={visible or 0}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return _GPU_NOT_TOLD
+    return found.strip() or _GPU_NOT_TOLD
 
 
 def _model_without_proc() -> str:

@@ -10,12 +10,12 @@ from pydantic import ConfigDict, Field, model_validator
 from distillery.measurements import Scenario
 from distillery.noun import Noun
 from distillery.runtimes import images
-from distillery.runtimes.base import Example, Text
+from distillery.runtimes.base import Device, Example, Text
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A candidate to measure: a local folder, and the runtime that opens it."""
+    """A candidate to measure: a local folder, the runtime that opens it, and on what."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
@@ -23,6 +23,7 @@ class Entry:
     digest: str
     folder: Path
     runtime: str
+    device: Device = "cpu"
 
 
 class Plan(Noun):

@@ -27,6 +27,7 @@ class WorkerProcess:
         self.opening = {
             "folder": str(entry.folder.absolute()),
             "runtime": entry.runtime,
+            "device": entry.device,
             "threads": threads,
         }
         self._stderr = stderr

@@ -21,7 +21,7 @@ from distillery.benchmarking.padding import encoded
 from distillery.benchmarking.server import replay
 from distillery.measurements import Padding
 from distillery.runtimes import images
-from distillery.runtimes.base import Engine, Example
+from distillery.runtimes.base import Device, Engine, Example
 from distillery.runtimes.opening import open_engine
 
 _NS_PER_MS = 1e6
@@ -55,23 +55,27 @@ class Worker:
             self._texts = [row if isinstance(row, str) else (row[0], row[1]) for row in rows]
         return {}
 
-    def rehearse(self, *, folder: str, runtime: str, threads: int) -> dict[str, Any]:
+    def rehearse(
+        self, *, folder: str, runtime: str, device: Device, threads: int
+    ) -> dict[str, Any]:
         """Open the engine once to drop it again.
 
         Runtimes import most of themselves when the first model is opened; the opening that is
         timed must not count that, but for a cold start. This one may run beside others.
         """
-        open_engine(Path(folder), runtime, threads=threads)
+        open_engine(Path(folder), runtime, device=device, threads=threads)
         gc.collect()
         return {}
 
-    def open(self, *, folder: str, runtime: str, threads: int, row: int) -> dict[str, Any]:
+    def open(
+        self, *, folder: str, runtime: str, device: Device, threads: int, row: int
+    ) -> dict[str, Any]:
         """Milliseconds to open model and tokenizer, and then to answer the first request.
 
         ``ended_ns`` is on the clock that all processes of this machine share.
         """
         started = perf_counter_ns()
-        self._engine = open_engine(Path(folder), runtime, threads=threads)
+        self._engine = open_engine(Path(folder), runtime, device=device, threads=threads)
         load_ms = (perf_counter_ns() - started) / _NS_PER_MS
         first_ms, _ = self._time([row], "longest_of_batch")
         return {

@@ -26,6 +26,9 @@ Example = Text | Image
 
 Kind = Literal["text", "image"]
 
+Device = Literal["cpu", "cuda"]
+"""The processor, or an NVIDIA GPU."""
+
 Encoded = Mapping[str, NDArray[np.integer[Any]]]
 """Model inputs: of texts int64, each (B, S): input_ids, attention_mask, token_type_ids; of images
 uint8 (B, C, H, W): pixel_values."""

@@ -1,4 +1,4 @@
-"""ONNX Runtime on CPU, with a graph that distillery did not make: only its cost is asked for.
+"""ONNX Runtime with a graph that distillery did not make: only its cost is asked for.
 
 The folder holds ``candidate.json``, ``graph.json`` (where the graph lies: its weights may stand in
 files beside it) and ``tokenizer.json``. Without a tokenizer, a text is token ids, such as
@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from distillery.runtimes.base import Card, Encoded, Engine, Example, encoder_of
+from distillery.runtimes.base import Card, Device, Encoded, Engine, Example, encoder_of
+from distillery.runtimes.onnx_cuda_session import open_cuda_session
 from distillery.runtimes.onnx_session import open_session
 
 _DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
@@ -21,12 +22,13 @@ _DTYPES = {"tensor(int64)": np.int64, "tensor(int32)": np.int32}
 class OnnxFile(Engine):
     """Takes some of input_ids, attention_mask and token_type_ids, as int64 or int32."""
 
-    def __init__(self, folder: Path, *, threads: int = 0) -> None:
+    def __init__(self, folder: Path, *, device: Device = "cpu", threads: int = 0) -> None:
         self.card = Card.read(folder)
         has_tokenizer = (folder / "tokenizer.json").is_file()
         self._encode = encoder_of(folder, self.card) if has_tokenizer else _ids
         graph = json.loads((folder / "graph.json").read_text(encoding="utf-8"))["path"]
-        self._session = open_session(Path(graph), threads)
+        opened = open_cuda_session if device == "cuda" else open_session
+        self._session = opened(Path(graph), threads)
         self._dtypes = {node.name: _DTYPES[node.type] for node in self._session.get_inputs()}
 
     def encode(self, examples: Sequence[Example]) -> Encoded:

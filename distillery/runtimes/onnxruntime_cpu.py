@@ -1,29 +1,16 @@
 """ONNX Runtime on CPU."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+import onnxruntime
 
-from distillery.runtimes.base import Card, Encoded, Engine, Example, encoder_of
+from distillery.runtimes.onnx_model import OnnxModel
 from distillery.runtimes.onnx_session import open_session
 
 
-class OnnxRuntimeCpu(Engine):
-    """The graph is already optimized, so loading is quick."""
+class OnnxRuntimeCpu(OnnxModel):
+    """What is served, too."""
 
-    def __init__(self, folder: Path, *, threads: int = 0) -> None:
-        self.card = Card.read(folder)
-        self._encode = encoder_of(folder, self.card)
-        self._session = open_session(folder / "model.onnx", threads)
-        self._inputs = [node.name for node in self._session.get_inputs()]
-
-    def encode(self, examples: Sequence[Example]) -> Encoded:
-        """What the graph takes."""
-        return self._encode(examples)
-
-    def logits(self, encoded: Encoded) -> NDArray[np.float32]:
-        """(B, C)."""
-        (found,) = self._session.run(None, {name: encoded[name] for name in self._inputs})
-        return np.asarray(found, dtype=np.float32)
+    def session(self, graph: Path, threads: int) -> onnxruntime.InferenceSession:
+        """On CPU alone."""
+        return open_session(graph, threads)

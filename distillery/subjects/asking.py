@@ -7,20 +7,29 @@ from typing import Any
 from pydantic import Field
 
 from distillery import recipe_files
+from distillery.errors import UserError
 from distillery.measurements import Offline, Scenario
 from distillery.noun import Noun
+from distillery.targets.named import AnyTarget, named
+from distillery.targets.this_machine import ThisMachine
 
 # no training waits for it, so more is measured than beside a recipe
 WHOLE = Scenario(offline=Offline(batch_sizes=(1, 2, 4, 8, 16, 32)), cold_starts=3)
 
 
 class Asked(Noun):
-    """Which models, how, and over what."""
+    """Which models, where, how, and over what."""
 
     models: tuple[str, ...] = Field(
         title="Models",
-        description="models:/NAME@champion, a candidate's folder, or an .onnx file. The first is "
-        "what the others are compared with.",
+        description="models:/NAME@champion, a candidate's folder, compiled: and the folder of one "
+        "in PyTorch, or an .onnx file. The first is what the others are compared with.",
+    )
+    targets: tuple[AnyTarget, ...] = Field(
+        default=(ThisMachine(),),
+        min_length=1,
+        title="Targets",
+        description="Where each is measured; only what was measured on one is compared.",
     )
     scenario: Scenario = Field(default=WHOLE, title="Scenario")
     texts: Path | None = Field(
@@ -39,6 +48,17 @@ class Asked(Noun):
     threads: int = Field(
         default=0, ge=0, le=1024, title="Threads", description="0 means one a core."
     )
+
+
+def targets(given: Sequence[str]) -> tuple[AnyTarget, ...]:
+    """The places of these names; this machine's CPU where none is given.
+
+    Raises ``UserError`` for a name that no target has, or that is given twice.
+    """
+    twice = sorted({name for name in given if given.count(name) > 1})
+    if twice:
+        raise UserError(f"--target {twice[0]} is given twice; give each target once")
+    return tuple(named(name) for name in given) or (ThisMachine(),)
 
 
 def scenario(given: Sequence[str]) -> Scenario:

@@ -3,29 +3,52 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from pydantic import Field
+
 from distillery import storage, tracking
 from distillery.benchmarking.padding import encoded
-from distillery.errors import UserError
+from distillery.errors import RuntimeUnavailableError, UserError
 from distillery.measurements import Scenario
 from distillery.noun import Noun
-from distillery.runtimes.base import Example
+from distillery.runtimes.base import Device, Example
 from distillery.runtimes.opening import open_engine
 from distillery.subjects.asking import Asked
 from distillery.subjects.examples import examples_for
 from distillery.subjects.finding import Subject, find
+from distillery.targets.named import AnyTarget
+
+
+class Skipped(Noun):
+    """Models that cannot run on a target, and why: no number is made up for them."""
+
+    models: tuple[str, ...]
+    target: str
+    why: str = Field(description="What is missing, and the mend.")
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        return f"{', '.join(self.models)} cannot run on {self.target}: {self.why}"
 
 
 class Ready(Noun):
-    """Models that answered once, and what they will be asked, in words."""
+    """Models that answered once on some target, and what they will be asked, in words."""
 
     subjects: tuple[Subject, ...]
     examples_are: str
+    skipped: tuple[Skipped, ...]
+
+    def on(self, target: AnyTarget) -> list[Subject]:
+        """Those that can run there."""
+        skipped = [name for one in self.skipped if one.target == target.name for name in one.models]
+        return [subject for subject in self.subjects if subject.name not in skipped]
 
 
 def ready(asked: Asked) -> Ready:
-    """Find the models, and let each answer.
+    """Find the models, and let each answer on each target.
 
-    Raises ``UserError`` for the first thing that would stop the benchmark.
+    Raises ``UserError`` for the first thing that would stop the benchmark. A runtime or a device
+    that is not here stops it only where nothing else is left to measure.
     """
     storage.ready()
     tracking.connect()
@@ -37,9 +60,11 @@ def ready(asked: Asked) -> Ready:
     for subject in subjects:
         _check_shapes(subject, asked.scenario)
     examples, origin = examples_for(subjects, asked.texts, asked.scenario.seed)
-    for subject in subjects:
-        _try(subject, examples, asked.scenario)
-    return Ready(subjects=tuple(subjects), examples_are=origin)
+    skipped = _unavailable(subjects, examples, asked)
+    found = Ready(subjects=tuple(subjects), examples_are=origin, skipped=skipped)
+    if not any(found.on(target) for target in asked.targets):
+        raise UserError("; ".join(one.line for one in skipped))
+    return found
 
 
 def check_report(folder: Path) -> None:
@@ -63,10 +88,29 @@ def _check_shapes(subject: Subject, scenario: Scenario) -> None:
         )
 
 
-def _try(subject: Subject, examples: Sequence[Example], scenario: Scenario) -> None:
+def _unavailable(
+    subjects: Sequence[Subject], examples: Sequence[Example], asked: Asked
+) -> tuple[Skipped, ...]:
+    """Let each answer; those that lack a runtime or a device, together by what they lack."""
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for target in asked.targets:
+        for subject in subjects:
+            try:
+                _try(subject, target.device, examples, asked.scenario)
+            except RuntimeUnavailableError as error:
+                lacking.setdefault((target.name, str(error)), []).append(subject.name)
+    return tuple(
+        Skipped(models=tuple(models), target=target, why=why)
+        for (target, why), models in lacking.items()
+    )
+
+
+def _try(subject: Subject, device: Device, examples: Sequence[Example], scenario: Scenario) -> None:
     """Open it, and ask the smallest and the largest batch, the longest texts among them."""
     try:
-        engine = open_engine(subject.folder, subject.runtime, threads=1)
+        engine = open_engine(subject.folder, subject.runtime, device=device, threads=1)
+    except RuntimeUnavailableError:
+        raise
     except Exception as error:  # ONNX Runtime's errors have no common base
         raise UserError(
             f"{subject.name} cannot be opened: {_in_a_line(error)}; mend or export it again"

@@ -1,4 +1,7 @@
-"""A model by what one calls it: ``models:/NAME@ALIAS``, a candidate's folder, an ONNX file."""
+"""A model by what one calls it: ``models:/NAME@ALIAS``, a candidate's folder, an ONNX file.
+
+``compiled:FOLDER`` is the same PyTorch candidate as ``FOLDER``, through torch.compile.
+"""
 
 import json
 import shutil
@@ -16,7 +19,11 @@ from distillery.subjects import graphs
 from distillery.subjects.graphs import Graph
 
 _WEIGHTS = ("model.onnx", "model.safetensors")
-_CHOICES = "give models:/NAME@champion, models:/NAME/VERSION, a candidate's folder or an .onnx file"
+_COMPILED = "compiled:"
+_CHOICES = (
+    "give models:/NAME@champion, models:/NAME/VERSION, a candidate's folder, compiled:FOLDER or an "
+    ".onnx file"
+)
 
 
 class Subject(Noun):
@@ -48,6 +55,13 @@ def find(model: str, tokens: int) -> Subject:
 
     Raises ``UserError`` where there is none, or where it cannot be a model over texts or images.
     """
+    if model.startswith(_COMPILED):
+        eager = find(model.removeprefix(_COMPILED), tokens)
+        if eager.runtime != "pytorch":
+            raise UserError(
+                f"{model} holds no PyTorch model, and {_COMPILED} is torch.compile's; leave it out"
+            )
+        return eager.model_copy(update={"name": model, "runtime": "pytorch_compiled"})
     if model.startswith("models:/"):
         version = tracking.version_at(model)
         return _of_folder(model, storage.fetch(tracking.download(version)))

@@ -1,4 +1,4 @@
-"""The machine that runs the flow, measured by a quiet process of its own."""
+"""The machine that runs the flow, measured by a quiet process of its own: its CPU or its GPU."""
 
 import subprocess
 import sys
@@ -8,23 +8,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from distillery.benchmarking.plan import Entry, Plan
 from distillery.benchmarking.process import PACKAGE_ROOT
 from distillery.errors import BenchmarkProcessError
 from distillery.measurements import Measurement, Scenario
+from distillery.noun import Noun
 from distillery.runtimes import images
-from distillery.runtimes.base import Example
+from distillery.runtimes.base import Device, Example
 from distillery.runtimes.images import Image
 
 _LAST_WORDS_LINES = 12
 
 
-class ThisMachine:
+class ThisMachine(Noun):
     """Measures here and now. The caller's process has torch, threads and an event loop."""
 
-    name = "this-machine"
+    device: Device = Field(
+        default="cpu", title="Device", description="cpu, the processor, or cuda, an NVIDIA GPU."
+    )
+
+    @property
+    def name(self) -> str:
+        """As it is asked for, and as it stands in a measurement."""
+        return self.device
 
     def measure(
         self, entries: Sequence[Entry], texts: Sequence[Example], scenario: Scenario, threads: int
@@ -40,7 +48,10 @@ class ThisMachine:
             if pixels:
                 images.write(pixels, images_file)
             plan = Plan(
-                entries=tuple(replace(entry, folder=entry.folder.absolute()) for entry in entries),
+                entries=tuple(
+                    replace(entry, folder=entry.folder.absolute(), device=self.device)
+                    for entry in entries
+                ),
                 texts=tuple(text for text in texts if not isinstance(text, Image)),
                 images=images_file if pixels else None,
                 scenario=scenario,

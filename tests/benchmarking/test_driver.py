@@ -237,7 +237,7 @@ def test_this_machine_measures_in_a_process_of_its_own(
     entry: Entry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = ThisMachine().measure([entry, entry], _TEXTS, _SMALL, 1)
-    assert [m.target for m in found] == ["this-machine", "this-machine"]
+    assert [m.target for m in found] == ["cpu", "cpu"]
     assert len(found[0].latencies_ms) == 101
     assert "benchmark: timing 101 single requests" in capsys.readouterr().err
     assert _no_worker_is_left()

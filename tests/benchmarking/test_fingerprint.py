@@ -7,6 +7,8 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import pytest
+
 from distillery.benchmarking.fingerprint import available_cores, fingerprint
 from distillery.benchmarking.process import PACKAGE_ROOT
 
@@ -47,6 +49,20 @@ def test_without_proc(tmp_path: Path) -> None:
     found = fingerprint(tmp_path / "missing")
     assert found.cpu_model
     assert found.cpu_flags == ()
+
+
+def test_a_gpu_belongs_to_what_was_measured_on_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fingerprint().gpu is None
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("""#!/bin/sh\ncase "$*" in *--id=3*) echo "A10G, 23028 MiB, 570.1" ;; esac\n""")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,1")
+    assert fingerprint(on_gpu=True).gpu == "A10G, 23028 MiB, 570.1"
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert fingerprint(on_gpu=True).gpu == "an NVIDIA GPU that nvidia-smi does not tell of"
 
 
 def test_this_machine() -> None:

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from export import tiny
+
+from distillery.runtimes.base import Card
 
 _DISTILLERY = str(Path(sys.executable).parent / "distillery")
 
@@ -120,6 +123,7 @@ def test_an_unknown_recipe_names_the_nearest(tmp_path: Path) -> None:
         (["broken.onnx"], "cannot be read as ONNX"),
         (["broken.onnx", "--scenario", "request=100"], "did you mean 'requests'"),
         (["models:/nobody@champion"], "no registered model"),
+        (["broken.onnx", "--target", "tpu"], "no target 'tpu'; choose one of cpu"),
     ],
 )
 def test_what_cannot_be_benchmarked_is_one_line(
@@ -128,6 +132,20 @@ def test_what_cannot_be_benchmarked_is_one_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "broken.onnx").write_bytes(b"this is no graph")
     _assert_one_line(_run(tmp_path, "benchmark", *arguments), expected)
+
+
+def test_a_missing_compiler_is_one_line(tmp_path: Path) -> None:
+    tiny.save_checkpoint(tmp_path / "model", "distilbert")
+    Card(name="model", label_names=tiny.LABELS, max_length=12, is_pair=False, pad_token_id=0).write(
+        tmp_path / "model"
+    )
+    done = _run(
+        tmp_path,
+        *["benchmark", f"compiled:{tmp_path / 'model'}"],
+        CXX="no-such-compiler",
+        TORCHINDUCTOR_CACHE_DIR=str(tmp_path / "inductor"),
+    )
+    _assert_one_line(done, "cannot run on cpu: torch.compile finds no C++ compiler; install g++")
 
 
 def test_a_dead_tracking_server_is_one_line(tmp_path: Path) -> None:

@@ -6,20 +6,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import make_candidate, make_measurement
+from factories import HERE, make_candidate, make_measurement
 from rich.console import Console
 from test_page import Reader
 
-from distillery.benchmarking.comparison import compared
-from distillery.measurements import Scenario, Server
+from distillery.benchmarking.comparison import beside_the_first
+from distillery.measurements import Measurement, Scenario, Server
 from distillery.report.benchmark import page, tables
 from distillery.report.benchmark.document import document
 from distillery.report.benchmark.rows import model_rows
 from distillery.subjects.asking import Asked
+from distillery.subjects.checking import Skipped
 from distillery.subjects.finding import Subject
 from distillery.subjects.findings import BenchmarkFindings
 
 _OBJECTIVE_MS = 10.0
+_NAMES = ("a <b>", "b")
 
 
 def _offline(batch_size: int, rate: float) -> dict[str, Any]:
@@ -31,13 +33,10 @@ def _offline(batch_size: int, rate: float) -> dict[str, Any]:
     }
 
 
-def _findings(**overrides: Any) -> BenchmarkFindings:
-    """B takes twice as long as A; A holds 200 requests a second, B none."""
-    names = ("a <b>", "b")
-    measurements = tuple(
+def _measurements(**overrides: Any) -> tuple[Measurement, ...]:
+    return tuple(
         make_measurement(
             make_candidate(name),
-            latency_ms=latency_ms,
             requests=200,
             offline=(_offline(1, 100.0), _offline(8, 300.0)),
             server={
@@ -51,12 +50,17 @@ def _findings(**overrides: Any) -> BenchmarkFindings:
                 {"process_ms": 100.0 + i, "load_ms": 20.0, "first_prediction_ms": 3.0}
                 for i in (0, 9, 1)
             ),
-            **overrides,
+            **({"latency_ms": latency_ms} | overrides),
         )
-        for name, latency_ms in zip(names, (2.0, 4.0), strict=True)
+        for name, latency_ms in zip(_NAMES, (2.0, 4.0), strict=True)
     )
+
+
+def _findings(**overrides: Any) -> BenchmarkFindings:
+    """B takes twice as long as A; A holds 200 requests a second, B none."""
+    measurements = _measurements(**overrides)
     return BenchmarkFindings(
-        asked=Asked(models=names, scenario=Scenario(server=Server(p99_objective_ms=10))),
+        asked=Asked(models=_NAMES, scenario=Scenario(server=Server(p99_objective_ms=10))),
         subjects=tuple(
             Subject(
                 name=name,
@@ -65,11 +69,11 @@ def _findings(**overrides: Any) -> BenchmarkFindings:
                 runtime="onnxruntime",
                 size_bytes=1_200_000,
             )
-            for name in names
+            for name in _NAMES
         ),
         examples_are="random ids of 8 tokens",
         measurements=measurements,
-        comparisons=(compared(measurements[1], measurements[0]),),
+        comparisons=beside_the_first(measurements),
         flow_run_id="00000000",
         started_at="2025-01-02T03:04:05Z",
         code_version="0.2.0",
@@ -105,7 +109,8 @@ def test_the_document_is_json_with_bounds_and_without_guesses() -> None:
     assert second["server"]["highest_rate_per_second"] is None
     assert first["cold_starts"][1]["total_ms"] == 132
     assert found["comparisons"][0]["verdict"] == "slower"
-    assert found["noise"]["reasons"] == []
+    assert found["targets"][0]["noise"]["reasons"] == []
+    assert [place["target"] for place in found["targets"]] == ["cpu"]
 
 
 def _read(findings: BenchmarkFindings) -> Reader:
@@ -128,13 +133,62 @@ def test_the_page_is_whole_and_escaped() -> None:
     assert not [tag for tag, attrs in reader.tags if tag == "script" or attrs.get("src")]
 
 
+def _on_two_targets() -> BenchmarkFindings:
+    """On the GPU there is b alone, ten times as quick as on the CPU; a cannot run there."""
+    on_gpu = _measurements(
+        target="cuda",
+        latency_ms=0.4,
+        fingerprint=HERE.model_copy(update={"gpu": "a GPU, driver 1"}),
+    )[1]
+    findings = _findings()
+    measurements = (*findings.measurements, on_gpu)
+    return findings.model_copy(
+        update={
+            "measurements": measurements,
+            "comparisons": beside_the_first(measurements),
+            "skipped": (Skipped(models=("a <b>",), target="cuda", why="no <such> thing"),),
+        }
+    )
+
+
+def test_targets_stand_apart_and_are_never_compared() -> None:
+    rows = model_rows(_on_two_targets())
+    assert [(row.target, row.model, row.verdict) for row in rows] == [
+        ("cpu", "a <b>", "reference"),
+        ("cpu", "b", "slower, 2.00× (2.00 to 2.00)"),
+        ("cuda", "b", "reference"),
+    ]
+    found = json.loads(json.dumps(document(_on_two_targets())))
+    assert [model["target"] for model in found["models"]] == ["cpu", "cpu", "cuda"]
+    assert [one["target"] for one in found["comparisons"]] == ["cpu"]
+    assert [place["fingerprint"]["gpu"] for place in found["targets"]] == [None, "a GPU, driver 1"]
+    assert found["skipped"][0]["why"] == "no <such> thing"
+    markdown = tables.as_markdown(rows)
+    assert markdown.count("| model on cpu |") == markdown.count("| model on cuda |") == 1
+
+
+def test_each_target_has_its_own_part_of_the_page() -> None:
+    reader = _read(_on_two_targets())
+    sections = [str(attrs["id"]) for tag, attrs in reader.tags if tag == "section"]
+    parts = ["results", "latency", "throughput", "rates", "cold"]
+    assert sections == [f"{target}-{part}" for target in ("cpu", "cuda") for part in parts] + [
+        "place"
+    ]
+    ids = [attrs["id"] for _, attrs in reader.tags if attrs.get("id")]
+    assert len(ids) == len(set(ids)), "no plot borrows another's marks"
+    assert "Results on cuda" in reader.text
+    assert "Not measured: a <b> cannot run on cuda: no <such> thing." in reader.text
+    assert "a GPU, driver 1" in reader.text
+    assert "They must not be compared with each other." in reader.text
+
+
 def test_a_noisy_machine_is_said() -> None:
     noisy = {"steal_share": 0.05, "frequency_drift": None, "calibration_drift": 0.0}
     reader = _read(_findings(noise=noisy))
-    assert "The machine was not quiet: the hypervisor took 5.0% of CPU time." in reader.text
+    assert "The machine was not quiet: cpu: the hypervisor took 5.0% of CPU time." in reader.text
 
 
-@pytest.mark.parametrize("render", [tables.as_markdown, tables.rich_table])
+@pytest.mark.parametrize("render", [tables.as_markdown, tables.rich_tables])
 def test_tables_leave_out_what_was_not_asked_for(render: Any) -> None:
     plain = _findings()
     without = plain.model_copy(

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
+from export import tiny
 from onnx import TensorProto, helper, numpy_helper
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
@@ -16,7 +18,7 @@ from distillery.errors import UserError
 from distillery.measurements import Offline, Scenario
 from distillery.runtimes.base import Card
 from distillery.runtimes.opening import open_engine
-from distillery.subjects import checking, graphs
+from distillery.subjects import asking, checking, graphs
 from distillery.subjects.asking import Asked
 from distillery.subjects.examples import examples_for
 from distillery.subjects.finding import find
@@ -68,15 +70,22 @@ def _tokenizer(folder: Path, *, ids: int = 3) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
-def _ready(*models: Path, tokens: int = 6, **scenario: Any) -> checking.Ready:
+def _ready(
+    *models: Path | str, tokens: int = 6, targets: Sequence[str] = ("cpu",), **scenario: Any
+) -> checking.Ready:
     return checking.ready(
-        Asked(models=tuple(map(str, models)), scenario=Scenario(**scenario), tokens=tokens)
+        Asked(
+            models=tuple(map(str, models)),
+            targets=asking.targets(targets),
+            scenario=Scenario(**scenario),
+            tokens=tokens,
+        )
     )
 
 
-def _refusal(*models: Path, **scenario: Any) -> str:
+def _refusal(*models: Path | str, **asked: Any) -> str:
     with pytest.raises(UserError) as refused:
-        _ready(*models, **scenario)
+        _ready(*models, **asked)
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
@@ -242,4 +251,47 @@ def test_pairs_are_apart_by_a_tab(tmp_path: Path) -> None:
     ],
 )
 def test_no_such_model(model: str, complaint: str) -> None:
-    assert complaint in _refusal(Path(model) if model == "tests" else model)  # type: ignore[arg-type]
+    assert complaint in _refusal(model)
+
+
+_no_cuda = pytest.mark.skipif(
+    "CUDAExecutionProvider" in onnxruntime.get_available_providers(),
+    reason="this onnxruntime is a build with CUDA",
+)
+
+
+@_no_cuda
+def test_a_target_that_is_not_here_is_skipped_and_the_others_are_measured(tmp_path: Path) -> None:
+    one, other = (_graph(tmp_path / name / "model.onnx") for name in ("one", "other"))
+    found = _ready(one, other, targets=("cuda", "cpu"))
+    cuda, cpu = asking.targets(("cuda", "cpu"))
+    assert (found.on(cuda), found.on(cpu)) == ([], list(found.subjects))
+    (skipped,) = found.skipped
+    assert skipped.line.startswith(f"{one}, {other} cannot run on cuda: onnxruntime ")
+    assert skipped.line.endswith("install onnxruntime-gpu in its place")
+
+
+@_no_cuda
+def test_where_nothing_can_run_there_is_no_benchmark(tmp_path: Path) -> None:
+    path = _graph(tmp_path / "model.onnx")
+    assert f"{path} cannot run on cuda: onnxruntime" in _refusal(path, targets=("cuda",))
+
+
+def test_eager_and_compiled_beside_each_other(tmp_path: Path) -> None:
+    tiny.save_checkpoint(tmp_path, "distilbert")
+    Card(
+        name="teacher", label_names=tiny.LABELS, max_length=12, is_pair=False, pad_token_id=0
+    ).write(tmp_path)
+    compiled = f"compiled:{tmp_path}"
+    eager, other = _ready(tmp_path, compiled, offline=Offline(batch_sizes=(2,))).subjects
+    assert (eager.runtime, other.runtime) == ("pytorch", "pytorch_compiled")
+    assert (eager.name, other.name) == (str(tmp_path), compiled)
+    assert (eager.digest, eager.folder) == (other.digest, other.folder)
+
+
+def test_only_pytorch_is_compiled(tmp_path: Path) -> None:
+    path = _graph(tmp_path / "model.onnx")
+    assert "holds no PyTorch model, and compiled: is torch.compile's" in _refusal(
+        f"compiled:{path}"
+    )
+    assert "no model 'nowhere'" in _refusal("compiled:nowhere")

@@ -14,21 +14,21 @@ _PERCENTILES = {"p50_ms": 0.50, "p90_ms": 0.90, "p95_ms": 0.95, "p99_ms": 0.99}
 
 def document(findings: BenchmarkFindings) -> dict[str, Any]:
     """JSON values alone. Percentiles have 99 % bounds, and are null for too few samples."""
-    first = findings.measurements[0]
+    places: dict[str, Measurement] = {}
+    for measured in findings.measurements:
+        places.setdefault(measured.target, measured)
+    subjects = {subject.name: subject for subject in findings.subjects}
     return {
         "flow_run_id": findings.flow_run_id,
         "started_at": findings.started_at,
         "code_version": findings.code_version,
-        "target": first.target,
-        "threads": first.threads,
-        "fingerprint": first.fingerprint.model_dump(mode="json")
-        | {"digest": first.fingerprint.digest},
-        "noise": first.noise.model_dump() | {"reasons": list(first.noise.reasons)},
+        "targets": [_place(measured) for measured in places.values()],
+        "skipped": [one.model_dump(mode="json") for one in findings.skipped],
         "scenario": findings.asked.scenario.model_dump(mode="json"),
         "examples": findings.examples_are,
         "models": [
-            _model(subject, measured)
-            for subject, measured in zip(findings.subjects, findings.measurements, strict=True)
+            _model(subjects[measured.candidate_name], measured)
+            for measured in findings.measurements
         ],
         "comparisons": [
             one.model_dump() | {"verdict": one.verdict} for one in findings.comparisons
@@ -36,9 +36,21 @@ def document(findings: BenchmarkFindings) -> dict[str, Any]:
     }
 
 
+def _place(measured: Measurement) -> dict[str, Any]:
+    """What all that was measured on one target has in common."""
+    of = measured.fingerprint
+    return {
+        "target": measured.target,
+        "threads": measured.threads,
+        "fingerprint": of.model_dump(mode="json") | {"digest": of.digest},
+        "noise": measured.noise.model_dump() | {"reasons": list(measured.noise.reasons)},
+    }
+
+
 def _model(subject: Subject, measured: Measurement) -> dict[str, Any]:
     return {
         "model": subject.name,
+        "target": measured.target,
         "digest": subject.digest,
         "runtime": subject.runtime,
         "size_bytes": subject.size_bytes,

@@ -1,12 +1,30 @@
 """One self-contained page: how quick the models are, and how far to trust it."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import Markup
+
+from distillery.measurements import Measurement
 from distillery.report import html
 from distillery.report.benchmark import plots, tables
-from distillery.report.benchmark.rows import model_rows
+from distillery.report.benchmark.rows import ModelRow, model_rows
 from distillery.report.sections import hardware
 from distillery.subjects.findings import BenchmarkFindings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """All that was measured on one target: it has tables and plots of its own."""
+
+    target: str
+    rows: Sequence[ModelRow]
+    headings: Sequence[str]
+    measurements: Sequence[Measurement]
+    plot_latencies: Markup | None
+    plot_throughput: Markup | None
+    plot_rates: Markup | None
 
 
 def write(findings: BenchmarkFindings, path: Path) -> None:
@@ -16,20 +34,34 @@ def write(findings: BenchmarkFindings, path: Path) -> None:
 
 def render(findings: BenchmarkFindings) -> str:
     """The page as HTML."""
-    rows = model_rows(findings)
+    places = hardware.places(findings.measurements)
     return (
         html.environment()
         .get_template("benchmark.html.j2")
         .render(
             findings=findings,
             scenario=findings.asked.scenario,
-            rows=rows,
-            headings=tables.headings(rows),
-            loads=[m for m in findings.measurements if m.server is not None],
-            cold=[m for m in findings.measurements if m.cold_starts],
-            places=hardware.places(findings.measurements),
-            plot_latencies=html.drawn(plots.latency_distributions(findings.measurements)),
-            plot_throughput=html.drawn(plots.throughput_against_batch(findings.measurements)),
-            plot_rates=html.drawn(plots.latency_against_rate(findings.measurements)),
+            parts=_parts(findings),
+            subjects={subject.name: subject for subject in findings.subjects},
+            places=places,
+            noise=[f"{place.target}: {reason}" for place in places for reason in place.noise],
         )
     )
+
+
+def _parts(findings: BenchmarkFindings) -> list[Part]:
+    parts = []
+    for target, rows in tables.by_target(model_rows(findings)):
+        here = [measured for measured in findings.measurements if measured.target == target]
+        parts.append(
+            Part(
+                target=target,
+                rows=rows,
+                headings=tables.headings(rows),
+                measurements=here,
+                plot_latencies=html.drawn(plots.latency_distributions(here)),
+                plot_throughput=html.drawn(plots.throughput_against_batch(here)),
+                plot_rates=html.drawn(plots.latency_against_rate(here)),
+            )
+        )
+    return parts

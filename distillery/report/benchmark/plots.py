@@ -1,5 +1,6 @@
-"""A benchmark's figures: a colour a model, a line style a padding."""
+"""A benchmark's figures: a colour a model, a line style a padding. One target each."""
 
+import re
 from collections.abc import Sequence
 from statistics import median
 
@@ -37,7 +38,7 @@ def latency_distributions(measurements: Sequence[Measurement]) -> str:
         f"{curve.name}: half within {units.milliseconds(median(curve.latencies_ms))}"
         for curve in curves
     )
-    return cumulative.svg(curves, told)
+    return cumulative.svg(curves, told, name=_own("latencies", measurements))
 
 
 def throughput_against_batch(measurements: Sequence[Measurement]) -> str:
@@ -72,7 +73,11 @@ def throughput_against_batch(measurements: Sequence[Measurement]) -> str:
     told = "; ".join(
         f"{m.candidate_name}: at most {units.count(m.rows_per_second)}" for m in measurements
     )
-    return as_svg(figure, name="throughput", told=f"Rows a second by batch size. {told}.")
+    return as_svg(
+        figure,
+        name=_own("throughput", measurements),
+        told=f"Rows a second by batch size. {told}.",
+    )
 
 
 def latency_against_rate(measurements: Sequence[Measurement]) -> str | None:
@@ -109,7 +114,11 @@ def latency_against_rate(measurements: Sequence[Measurement]) -> str | None:
         f"{units.count(load.highest_rate_per_second)} requests a second"
         for _, m, load in loads
     )
-    return as_svg(figure, name="rates", told=f"Latency by rate of arrivals. {told}.")
+    return as_svg(
+        figure,
+        name=_own("rates", measurements),
+        told=f"Latency by rate of arrivals. {told}.",
+    )
 
 
 def _objective(axes: Axes, p99_objective_ms: float) -> None:
@@ -130,6 +139,11 @@ def _name(measured: Measurement, padding: Padding) -> str:
     if len(measured.single_stream) == 1:
         return measured.candidate_name
     return f"{measured.candidate_name}, {padding.replace('_', ' ')}"
+
+
+def _own(plot: str, measurements: Sequence[Measurement]) -> str:
+    """A name that no plot of another target has in the same page."""
+    return f"{re.sub('[^a-z0-9]+', '-', measurements[0].target)}-{plot}"
 
 
 def _colour(i: int) -> str:

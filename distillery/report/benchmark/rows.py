@@ -12,9 +12,10 @@ from distillery.subjects.findings import BenchmarkFindings
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRow:
-    """One model. None: too few samples, or not asked for."""
+    """One model on one target. None: too few samples, or not asked for."""
 
     model: str
+    target: str
     p50_ms: float | None
     p95_ms: float | None
     p99_ms: float | None
@@ -58,11 +59,13 @@ class ModelRow:
 
 
 def model_rows(findings: BenchmarkFindings) -> list[ModelRow]:
-    """In the order in which the models were named."""
-    compared = {one.candidate_name: one for one in findings.comparisons}
+    """Target by target, in the order in which the models were named."""
+    compared = {(one.target, one.candidate_name): one for one in findings.comparisons}
+    subjects = {subject.name: subject for subject in findings.subjects}
     return [
         ModelRow(
-            model=subject.name,
+            model=measured.candidate_name,
+            target=measured.target,
             p50_ms=_percentile(measured, 0.50),
             p95_ms=_percentile(measured, 0.95),
             p99_ms=_percentile(measured, 0.99),
@@ -77,10 +80,10 @@ def model_rows(findings: BenchmarkFindings) -> list[ModelRow]:
                 if measured.cold_starts
                 else None
             ),
-            size_bytes=subject.size_bytes,
-            compared=compared.get(subject.name),
+            size_bytes=subjects[measured.candidate_name].size_bytes,
+            compared=compared.get((measured.target, measured.candidate_name)),
         )
-        for subject, measured in zip(findings.subjects, findings.measurements, strict=True)
+        for measured in findings.measurements
     ]
 
 

@@ -1,7 +1,9 @@
-"""Every model's row, as a table: for Markdown artifacts and for the terminal."""
+"""Every model's row, in a table a target: for Markdown artifacts and for the terminal."""
 
 from collections.abc import Sequence
+from itertools import groupby
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
@@ -17,9 +19,18 @@ def headings(rows: Sequence[ModelRow]) -> list[str]:
 
 def as_markdown(rows: Sequence[ModelRow]) -> str:
     """For a Prefect artifact."""
+    return "\n".join(_in_markdown(target, of) for target, of in by_target(rows))
+
+
+def by_target(rows: Sequence[ModelRow]) -> list[tuple[str, list[ModelRow]]]:
+    """What was measured on one target is shown together, and apart from what was not."""
+    return [(target, list(of)) for target, of in groupby(rows, lambda row: row.target)]
+
+
+def _in_markdown(target: str, rows: Sequence[ModelRow]) -> str:
     columns = headings(rows)
     lines = [
-        f"| model | {' | '.join(columns)} | verdict |",
+        f"| model on {target} | {' | '.join(columns)} | verdict |",
         "|:--" + "|--:" * len(columns) + "|:--|",
     ]
     for row in rows:
@@ -28,11 +39,15 @@ def as_markdown(rows: Sequence[ModelRow]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rich_table(rows: Sequence[ModelRow]) -> Table:
+def rich_tables(rows: Sequence[ModelRow]) -> Group:
     """For a terminal; long names fold."""
+    return Group(*(_rich_table(target, of) for target, of in by_target(rows)))
+
+
+def _rich_table(target: str, rows: Sequence[ModelRow]) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", expand=False)
     columns = headings(rows)
-    table.add_column("model", overflow="fold", min_width=16)
+    table.add_column(f"model on {target}", overflow="fold", min_width=16)
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("latency beside the first", overflow="fold")

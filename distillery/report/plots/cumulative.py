@@ -28,8 +28,8 @@ class Curve:
     width: float = 1.5
 
 
-def svg(curves: Sequence[Curve], told: str) -> str:
-    """``told`` is for those who cannot see the plot."""
+def svg(curves: Sequence[Curve], told: str, *, name: str = "latencies") -> str:
+    """``told`` is for those who cannot see the plot; ``name`` is unique in its page."""
     figure, (axes,) = new_figure(8.6, 4.1)
     handles = []
     for curve in curves:
@@ -61,10 +61,10 @@ def svg(curves: Sequence[Curve], told: str) -> str:
     axes.set_ylim(0, 1.02)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     titles(axes, "Share of requests answered within …", "end-to-end latency, log scale")
-    for share, name in ((0.5, "p50"), (0.95, "p95")):
+    for share, line in ((0.5, "p50"), (0.95, "p95")):
         axes.axhline(share, color=MUTED, linewidth=0.7, linestyle=(0, (2, 3)))
         axes.annotate(
-            name,
+            line,
             (1, share),
             xycoords=("axes fraction", "data"),
             xytext=(4, 0),
@@ -74,4 +74,4 @@ def svg(curves: Sequence[Curve], told: str) -> str:
             fontsize=9,
         )
     legend(figure, handles)
-    return as_svg(figure, name="latencies", told=f"Cumulative distribution of latencies. {told}.")
+    return as_svg(figure, name=name, told=f"Cumulative distribution of latencies. {told}.")
