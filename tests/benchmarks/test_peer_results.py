@@ -38,6 +38,7 @@ def _row(tool: str, side: Side = "peer", **overrides: Any) -> Row:
 
 def _compared(ratio: float, reference: str = "quick") -> Compared:
     return Compared(
+        target="this-machine",
         candidate_name="ours",
         reference_name=reference,
         ratio=ratio,
