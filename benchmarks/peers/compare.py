@@ -46,6 +46,7 @@ from distillery.runtimes.opening import open_engine
 from distillery.subjects.finding import Subject, find
 from distillery.targets.this_machine import ThisMachine
 
+_ROUNDS = 20
 _OFFLINE = Offline(batch_sizes=(1, 2, 4, 8, 16, 32), batches=30)
 
 
@@ -77,12 +78,12 @@ def main() -> None:
 
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     splits = preparation.load(Data(source=asked.data, label=asked.label))
-    scenario = Scenario(requests=asked.requests, offline=_OFFLINE)
+    scenario = Scenario(requests=asked.requests, rounds=_ROUNDS, offline=_OFFLINE)
     models: list[Model] = []
     raw: list[Measurement] = []
     for name, folder in (one.split("=", 1) for one in asked.checkpoints):
         checkpoint = ours.checkpoint_of(name, Path(folder), asked.max_length)
-        forms, failures = _forms(checkpoint, Path(folder), splits.validation)
+        forms, failures = _forms(checkpoint, Path(folder), splits)
         measurements = ThisMachine().measure(
             [replace(form.subject.entry, name=form.tool) for form in forms],
             splits.test.texts,
@@ -110,7 +111,7 @@ def main() -> None:
 
 
 def _forms(
-    checkpoint: Checkpoint, folder: Path, validation: preparation.Rows
+    checkpoint: Checkpoint, folder: Path, splits: preparation.Splits
 ) -> tuple[list[Form], dict[str, str]]:
     """All forms, and why some tools made none."""
     tokens = checkpoint.max_length
@@ -124,7 +125,8 @@ def _forms(
             failures[tool.name] = str(error)
             continue
         forms.append(Form(tool=tool.name, side="peer", subject=find(str(graph), tokens)))
-    for name, candidate in ours.made(checkpoint, validation.texts).items():
+    own = ours.made(checkpoint, splits.train.texts, splits.validation.texts)
+    for name, candidate in own.items():
         forms.append(Form(tool=name, side="ours", subject=_found(candidate, tokens)))
     return forms, failures
 
@@ -200,7 +202,7 @@ def _row(form: Form, measurement: Measurement, quality: Quality, reference: Qual
 def _write(results: Results, raw: Sequence[Measurement], folder: Path) -> None:
     """The results, their tables, and every raw sample."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"{results.threads}-threads-{results.fingerprint.digest}"
+    name = f"threads-{results.threads}-{results.fingerprint.digest}"
     document = results.model_dump_json(indent=1) + "\n"
     (folder / f"{name}.json").write_text(document, encoding="utf-8")
     (folder / f"{name}.md").write_text(as_markdown(results), encoding="utf-8")

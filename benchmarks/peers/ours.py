@@ -8,20 +8,30 @@ from pathlib import Path
 from distillery import storage
 from distillery.benchmarking.fingerprint import fingerprint
 from distillery.export import candidates
+from distillery.export.quantization.base import Tables
+from distillery.export.quantization.int8 import Int8
 from distillery.nouns import Candidate, Checkpoint
 from distillery.recipe import Export
 from distillery.runtimes.base import Example
 
+SETTINGS = {
+    "distillery int8": Export(quantizations=(Int8(),)),
+    "distillery int8, 8-bit tables": Export(quantizations=(Int8(),), tables=Tables(bits=8)),
+    "distillery int8, shared rows": Export(quantizations=(Int8(),), tables=Tables(shared_rows=512)),
+}
+"""By the name that stands in the results: what of our export is held against the peers."""
 
-def made(checkpoint: Checkpoint, texts: Sequence[Example]) -> dict[str, Candidate]:
-    """By the name that stands in the table: each setting of our export that is held against peers.
 
-    ``texts`` are what parity is proven on.
-    """
-    limits, flags = Export(), fingerprint().cpu_flags
-    fp32 = candidates.fp32_candidate(checkpoint, texts, limits, is_pair=False)
+def made(
+    checkpoint: Checkpoint, train: Sequence[Example], texts: Sequence[Example]
+) -> dict[str, Candidate]:
+    """One candidate a setting. ``train`` may be calibrated on, ``texts`` are for parity."""
+    fp32 = candidates.fp32_candidate(checkpoint, texts, Export(), is_pair=False)
+    flags = fingerprint().cpu_flags
     return {
-        "distillery int8": candidates.int8_candidate(fp32, texts, limits, flags),
+        name: candidates.quantized_candidate(fp32, quantization, train, texts, export, flags)
+        for name, export in SETTINGS.items()
+        for quantization in export.quantizations
     }
 
 
