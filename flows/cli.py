@@ -313,6 +313,7 @@ def _quiet_libraries() -> None:
 
 def _summary(findings: "Findings") -> dict[str, object]:
     from distillery import storage
+    from distillery.report.benchmark.document import scenarios
     from distillery.report.results import result_rows
 
     return {
@@ -322,6 +323,10 @@ def _summary(findings: "Findings") -> dict[str, object]:
         "model": findings.model,
         "champion_unchanged": findings.verdict.champion_unchanged,
         "results": [row.record for row in result_rows(findings)],
+        "measurements": [
+            {"candidate": measured.candidate_name, "target": measured.target, **scenarios(measured)}
+            for measured in findings.measurements
+        ],
         # the default is empty: what only the other kind of label has
         "gains": [gain.model_dump(exclude_defaults=True) for gain in findings.gains],
         "temperature_study": (
@@ -343,7 +348,7 @@ def _show_benchmark(findings: "BenchmarkFindings", report: Path | None, *, as_js
         summary = {**document.document(findings), "report": str(place.absolute())}
         out.print_json(json.dumps(summary))
         return
-    out.print(tables.rich_tables(rows.model_rows(findings)))
+    out.print(tables.rich_tables(rows.model_rows(findings), width=out.width))
     for one in findings.skipped:
         out.print(f"[bold yellow]skipped:[/] {_escaped(one.line)}", soft_wrap=True)
     for there in hardware.places(findings.measurements):

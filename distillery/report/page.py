@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
+from distillery.measurements import Measurement
 from distillery.nouns import Findings, Gain
 from distillery.report import candidates, html, trees
+from distillery.report.benchmark import scenarios
 from distillery.report.class_changes import class_changes
 from distillery.report.measure import measure_of
 from distillery.report.plots import (
@@ -66,6 +68,7 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
         fused=[c for c in findings.candidates if c.fused_operators],
         operators=sorted({name for c in findings.candidates for name in c.fused_operators}),
         lineage=lineage.lineage(findings, subject),
+        scenarios=scenarios.by_target(_in_order_of(rows, findings.measurements)),
         places=hardware.places(findings.measurements),
         plot_accuracy=html.drawn(accuracy_against_latency.svg(findings)),
         soft_trees=[
@@ -93,6 +96,15 @@ def gain_in_words(gain: Gain) -> str:
     if gain.interval_high < 0:
         return "distillation hurt"
     return "no clear effect: the interval includes 0"
+
+
+def _in_order_of(
+    rows: Sequence[ResultRow], measurements: Sequence[Measurement]
+) -> list[Measurement]:
+    """Those of one target together, each in the order of the table."""
+    order = [row.candidate for row in rows]
+    known = [measured for measured in measurements if measured.candidate_name in order]
+    return sorted(known, key=lambda one: (one.target, order.index(one.candidate_name)))
 
 
 def _shapes(findings: Findings) -> list[tuple[int, int]]:

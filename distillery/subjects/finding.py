@@ -14,6 +14,7 @@ from distillery import digests, storage, tracking
 from distillery.benchmarking.plan import Entry
 from distillery.errors import UserError
 from distillery.noun import Noun
+from distillery.nouns import LabelKind, RegisteredVersion
 from distillery.runtimes.base import Card
 from distillery.subjects import graphs
 from distillery.subjects.graphs import Graph
@@ -24,6 +25,14 @@ _CHOICES = (
     "give models:/NAME@champion, models:/NAME/VERSION, a candidate's folder, compiled:FOLDER or an "
     ".onnx file"
 )
+
+
+class Merit(Noun):
+    """How good a registered model was found to be, on the test split of its own data."""
+
+    label_kind: LabelKind
+    value: float = Field(description="Accuracy; of scores, Spearman's ρ.")
+    data_digest: str = Field(description="Only what was found on equal data is compared.")
 
 
 class Subject(Noun):
@@ -38,6 +47,7 @@ class Subject(Noun):
     tokens: int | None = Field(default=None, description="The only length that it takes.")
     vocabulary: int | None = Field(default=None, description="Token ids it knows, where known.")
     has_tokenizer: bool = True
+    merit: Merit | None = Field(default=None, description="Where its registry tells.")
 
     @property
     def card(self) -> Card:
@@ -64,13 +74,27 @@ def find(model: str, tokens: int) -> Subject:
         return eager.model_copy(update={"name": model, "runtime": "pytorch_compiled"})
     if model.startswith("models:/"):
         version = tracking.version_at(model)
-        return _of_folder(model, storage.fetch(tracking.download(version)))
+        found = _of_folder(model, storage.fetch(tracking.download(version)))
+        return found.model_copy(update={"merit": _merit(version)})
     path = Path(model).expanduser()
     if path.is_dir():
         return _of_folder(model, path.absolute())
     if path.is_file() and path.suffix == ".onnx":
         return _of_file(model, graphs.inspect(path), tokens)
     raise UserError(f"no model '{model}'; {_CHOICES}")
+
+
+def _merit(version: RegisteredVersion) -> Merit | None:
+    tags = tracking.tags_of(version)
+    kinds: dict[str, LabelKind] = {"accuracy": "class", "spearman": "score"}
+    for name, kind in kinds.items():
+        if f"distillery.{name}" in tags:
+            return Merit(
+                label_kind=kind,
+                value=float(tags[f"distillery.{name}"]),
+                data_digest=tags.get("distillery.data_digest", ""),
+            )
+    return None
 
 
 def _of_folder(name: str, folder: Path) -> Subject:

@@ -43,6 +43,13 @@ def test_a_model_is_promoted_and_every_model_is_a_version(first: Outcome) -> Non
     champions = [v for v in first.summary["versions"] if "champion" in v["aliases"]]
     assert [v["candidate_name"] for v in champions] == [first.summary["winner"]]
     assert Path(first.summary["report"]).is_file()
+    timed = {row["candidate"]: row for row in first.summary["measurements"]}
+    assert set(timed) == {
+        *(f"teacher {kind}" for kind in ("pytorch", "fp32", "int8")),
+        *(f"one-layer {kind}" for kind in ("pytorch", "fp32", "int8")),
+    }
+    (offline,) = timed["one-layer int8"]["offline"]
+    assert (offline["batch_size"], offline["batches"]) == (32, 3)
     assert first.trained() == {
         "fine-tune-teacher",
         "compute-soft-labels",

@@ -22,6 +22,7 @@ from distillery.subjects.findings import BenchmarkFindings
 
 _OBJECTIVE_MS = 10.0
 _NAMES = ("a <b>", "b")
+_PARTS = ("results", "latency", "pareto", "throughput", "rates", "cold")
 
 
 def _offline(batch_size: int, rate: float) -> dict[str, Any]:
@@ -91,6 +92,8 @@ def test_rows() -> None:
         "requests/s": "200",
         "cold start": "124 ms",
         "size": "1.2 MB",
+        "accuracy": "–",
+        "Spearman ρ": "–",
     }
     assert second.cells["requests/s"] == "none"
     assert first.verdict == "reference"
@@ -125,8 +128,8 @@ def _read(findings: BenchmarkFindings) -> Reader:
 def test_the_page_is_whole_and_escaped() -> None:
     reader = _read(_findings())
     sections = [attrs["id"] for tag, attrs in reader.tags if tag == "section"]
-    assert sections == ["results", "latency", "throughput", "rates", "cold", "place"]
-    assert sum(tag == "svg" for tag, _ in reader.tags) == 3
+    assert sections == ["results", "latency", "pareto", "throughput", "rates", "cold", "place"]
+    assert sum(tag == "svg" for tag, _ in reader.tags) == 4
     assert "a <b>" in reader.text
     assert "p99 stays within 10.0 ms" in reader.text
     assert "quiet" in reader.text
@@ -162,6 +165,7 @@ def test_targets_stand_apart_and_are_never_compared() -> None:
     assert [model["target"] for model in found["models"]] == ["cpu", "cpu", "cuda"]
     assert [one["target"] for one in found["comparisons"]] == ["cpu"]
     assert [place["fingerprint"]["gpu"] for place in found["targets"]] == [None, "a GPU, driver 1"]
+    assert found["fronts"] == [{"target": "cpu", "against": "size_bytes", "best": ["a <b>"]}]
     assert found["skipped"][0]["why"] == "no <such> thing"
     markdown = tables.as_markdown(rows)
     assert markdown.count("| model on cpu |") == markdown.count("| model on cuda |") == 1
@@ -170,9 +174,11 @@ def test_targets_stand_apart_and_are_never_compared() -> None:
 def test_each_target_has_its_own_part_of_the_page() -> None:
     reader = _read(_on_two_targets())
     sections = [str(attrs["id"]) for tag, attrs in reader.tags if tag == "section"]
-    parts = ["results", "latency", "throughput", "rates", "cold"]
-    assert sections == [f"{target}-{part}" for target in ("cpu", "cuda") for part in parts] + [
-        "place"
+    assert sections == [
+        *(f"cpu-{part}" for part in _PARTS),
+        # a model alone is no trade-off
+        *(f"cuda-{part}" for part in _PARTS if part != "pareto"),
+        "place",
     ]
     ids = [attrs["id"] for _, attrs in reader.tags if attrs.get("id")]
     assert len(ids) == len(set(ids)), "no plot borrows another's marks"
@@ -188,7 +194,9 @@ def test_a_noisy_machine_is_said() -> None:
     assert "The machine was not quiet: cpu: the hypervisor took 5.0% of CPU time." in reader.text
 
 
-@pytest.mark.parametrize("render", [tables.as_markdown, tables.rich_tables])
+@pytest.mark.parametrize(
+    "render", [tables.as_markdown, lambda rows: tables.rich_tables(rows, width=200)]
+)
 def test_tables_leave_out_what_was_not_asked_for(render: Any) -> None:
     plain = _findings()
     without = plain.model_copy(
@@ -208,3 +216,12 @@ def test_tables_leave_out_what_was_not_asked_for(render: Any) -> None:
     assert "requests/s" not in texts[1]
     assert "cold start" not in texts[1]
     assert "2.00 ms" in texts[1]
+
+
+def test_a_narrow_terminal_shows_verdicts_whole() -> None:
+    console = Console(width=100, record=True, file=io.StringIO())
+    console.print(tables.rich_tables(model_rows(_findings()), width=100))
+    lines = console.export_text()
+    assert "slower, 2.00×" in lines
+    assert "requests/s" in lines
+    assert "p95" not in lines

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from run_by_hand import EVIL, run, study
 
+from distillery.measurements import ColdStart, Measurement, RatePoint, ServerLoad
 from distillery.nouns import Artifact, Checkpoint, Corpus, Findings
 from distillery.report import page
 from distillery.report.plots import accuracy_against_latency, accuracy_against_temperature
@@ -330,3 +331,50 @@ def test_a_study_of_one_seed_without_a_control_says_so() -> None:
     assert "One seed: another would move every point." in reader.text
     assert "Dotted: the control" not in reader.text
     assert accuracy_against_temperature.png(alone).startswith(b"\x89PNG")
+
+
+def test_what_the_recipe_did_not_measure_has_no_section(promoted: tuple[str, Reader]) -> None:
+    _, reader = promoted
+    ids = {attributes.get("id") for tag, attributes in reader.tags if tag == "section"}
+    assert not ids & {"paddings", "throughput", "rates", "cold"}
+
+
+def test_every_scenario_that_the_recipe_measured_is_shown() -> None:
+    findings = run(requests=700)
+
+    def more(measured: Measurement) -> Measurement:
+        (stream,), (batches,) = measured.single_stream, measured.offline
+        quick, slow = measured.latencies_ms, tuple(3 * ms for ms in measured.latencies_ms)
+        fields = {
+            "single_stream": (stream, stream.model_copy(update={"padding": "max_length"})),
+            "offline": (
+                batches,
+                batches.model_copy(update={"batch_size": 8, "rows_per_second": (1234.0,) * 3}),
+                batches.model_copy(update={"padding": "max_length"}),
+            ),
+            "server": ServerLoad(
+                p99_objective_ms=10,
+                points=(
+                    RatePoint(rate_per_second=321, latencies_ms=quick),
+                    RatePoint(rate_per_second=654, latencies_ms=slow),
+                ),
+            ),
+            "cold_starts": (ColdStart(process_ms=90, load_ms=30, first_prediction_ms=3),),
+        }
+        return measured.model_copy(update=fields)
+
+    measurements = tuple(more(measured) for measured in findings.measurements)
+    html, reader = read(findings.model_copy(update={"measurements": measurements}))
+    ids = [attributes.get("id") for tag, attributes in reader.tags if tag == "section"]
+    shown = ["paddings", "throughput", "rates", "cold"]
+    assert [one for one in ids if one in shown] == shown
+    links = [attributes.get("href") for tag, attributes in reader.tags if tag == "a"]
+    assert {f"#{one}" for one in shown} <= set(links)
+    # the teacher stands before the student, as in the table of results
+    cells = re.findall(r"student int8 max length 2.00 ms 2.00 ms 2.00 ms 100", reader.text)
+    assert len(cells) == 1
+    assert "student int8 longest of batch 2.00 ms 2.00 ms 2.00 ms 1,234" in reader.text
+    assert "student int8 321 2.00 ms 2.00 ms 2.00 ms 700 holds" in reader.text
+    assert "teacher pytorch 654 24.0 ms 24.0 ms 24.0 ms 700 not sure to hold" in reader.text
+    assert "student int8 90.0 ms 30.0 ms 3.00 ms 123 ms" in reader.text
+    assert "teacher pytorch: the objective holds up to 321 requests a second" in html

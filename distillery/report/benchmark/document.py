@@ -6,6 +6,9 @@ from typing import Any
 
 from distillery.benchmarking.percentiles import percentile
 from distillery.measurements import Measurement
+from distillery.report.benchmark.rows import model_rows
+from distillery.report.benchmark.tables import by_target
+from distillery.report.benchmark.trade_offs import trade_offs
 from distillery.subjects.finding import Subject
 from distillery.subjects.findings import BenchmarkFindings
 
@@ -29,6 +32,11 @@ def document(findings: BenchmarkFindings) -> dict[str, Any]:
         "models": [
             _model(subjects[measured.candidate_name], measured)
             for measured in findings.measurements
+        ],
+        "fronts": [
+            {"target": target, "against": one.against, "best": one.best}
+            for target, rows in by_target(model_rows(findings))
+            for one in trade_offs(rows)
         ],
         "comparisons": [
             one.model_dump() | {"verdict": one.verdict} for one in findings.comparisons
@@ -54,6 +62,14 @@ def _model(subject: Subject, measured: Measurement) -> dict[str, Any]:
         "digest": subject.digest,
         "runtime": subject.runtime,
         "size_bytes": subject.size_bytes,
+        "merit": subject.merit.model_dump() if subject.merit else None,
+        **scenarios(measured),
+    }
+
+
+def scenarios(measured: Measurement) -> dict[str, Any]:
+    """What each scenario showed of one model, on its own or a recipe's candidate."""
+    return {
         "load_ms": measured.load_ms,
         "first_prediction_ms": measured.first_prediction_ms,
         "peak_memory_bytes": measured.peak_memory_bytes,

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from distillery.measurements import Measurement
 from distillery.report import html
-from distillery.report.benchmark import plots, tables
+from distillery.report.benchmark import pareto, plots, scenarios, tables
 from distillery.report.benchmark.rows import ModelRow, model_rows
+from distillery.report.benchmark.scenarios import Scenarios
+from distillery.report.benchmark.trade_offs import TradeOff, trade_offs
 from distillery.report.sections import hardware
 from distillery.subjects.findings import BenchmarkFindings
 
@@ -21,10 +22,10 @@ class Part:
     target: str
     rows: Sequence[ModelRow]
     headings: Sequence[str]
-    measurements: Sequence[Measurement]
     plot_latencies: Markup | None
-    plot_throughput: Markup | None
-    plot_rates: Markup | None
+    plot_pareto: Markup | None
+    trade_offs: Sequence[TradeOff]
+    scenarios: Scenarios
 
 
 def write(findings: BenchmarkFindings, path: Path) -> None:
@@ -58,10 +59,10 @@ def _parts(findings: BenchmarkFindings) -> list[Part]:
                 target=target,
                 rows=rows,
                 headings=tables.headings(rows),
-                measurements=here,
                 plot_latencies=html.drawn(plots.latency_distributions(here)),
-                plot_throughput=html.drawn(plots.throughput_against_batch(here)),
-                plot_rates=html.drawn(plots.latency_against_rate(here)),
+                plot_pareto=html.drawn(pareto.svg(rows)),
+                trade_offs=trade_offs(rows),
+                scenarios=scenarios.of(here),
             )
         )
     return parts

@@ -1,4 +1,4 @@
-"""A benchmark's figures: a colour a model, a line style a padding. One target each."""
+"""A benchmark's figures: a colour and mark a model, a line style a padding. One target each."""
 
 import re
 from collections.abc import Sequence
@@ -10,11 +10,13 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from distillery.measurements import Measurement, Padding
 from distillery.report import units
-from distillery.report.plots import cumulative, series
+from distillery.report.plots import cumulative
 from distillery.report.plots.colours import LIMIT, MUTED, SERIES
 from distillery.report.plots.cumulative import Curve, LineStyle
 from distillery.report.plots.figure import as_svg, legend, new_figure, titles
 
+_NAME_LENGTH = 30
+_MARKS = "os^Dv"
 _STYLES: dict[Padding, LineStyle] = {
     "longest_of_batch": "-",
     "natural": "--",
@@ -28,7 +30,7 @@ def latency_distributions(measurements: Sequence[Measurement]) -> str:
         Curve(
             name=_name(measured, stream.padding),
             latencies_ms=stream.latencies_ms,
-            colour=_colour(i),
+            colour=colour(i),
             style=_STYLES[stream.padding],
         )
         for i, measured in enumerate(measurements)
@@ -38,7 +40,7 @@ def latency_distributions(measurements: Sequence[Measurement]) -> str:
         f"{curve.name}: half within {units.milliseconds(median(curve.latencies_ms))}"
         for curve in curves
     )
-    return cumulative.svg(curves, told, name=_own("latencies", measurements))
+    return cumulative.svg(curves, told, name=own_name("latencies", measurements[0].target))
 
 
 def throughput_against_batch(measurements: Sequence[Measurement]) -> str:
@@ -50,14 +52,11 @@ def throughput_against_batch(measurements: Sequence[Measurement]) -> str:
         for stream in measured.single_stream:
             of = [b for b in measured.offline if b.padding == stream.padding]
             x = [batches.batch_size for batches in of]
-            colour, style = _colour(i), _STYLES[stream.padding]
-            for axes, rates in (
-                (end_to_end, [median(batches.rows_per_second) for batches in of]),
-                (model_only, [median(batches.model_rows_per_second) for batches in of]),
-            ):
-                axes.plot(x, rates, color=colour, linestyle=style, marker="o", markersize=3.5)
-            label = series.shortened(_name(measured, stream.padding))
-            handles.append(Line2D([], [], color=colour, linestyle=style, label=label))
+            name, style = _name(measured, stream.padding), _STYLES[stream.padding]
+            both = [median(batches.rows_per_second) for batches in of]
+            model = [median(batches.model_rows_per_second) for batches in of]
+            handles.append(_line(end_to_end, i, x, both, name, style))
+            _line(model_only, i, x, model, name, style)
     for axes, title in (
         (end_to_end, "Rows/s, end to end"),
         (model_only, "Rows/s, the model alone"),
@@ -75,7 +74,7 @@ def throughput_against_batch(measurements: Sequence[Measurement]) -> str:
     )
     return as_svg(
         figure,
-        name=_own("throughput", measurements),
+        name=own_name("throughput", measurements[0].target),
         told=f"Rows a second by batch size. {told}.",
     )
 
@@ -90,13 +89,11 @@ def latency_against_rate(measurements: Sequence[Measurement]) -> str | None:
     for i, measured, load in loads:
         points = sorted(load.points, key=lambda point: point.rate_per_second)
         x = [point.rate_per_second for point in points]
-        colour = _colour(i)
+        name = short(measured.candidate_name)
         p99 = [point.p99_ms or float("nan") for point in points]
         p50 = [point.p50_ms or float("nan") for point in points]
-        axes.plot(x, p99, color=colour, marker="o", markersize=3.5)
-        axes.plot(x, p50, color=colour, linestyle=":", marker="o", markersize=2.5)
-        label = series.shortened(measured.candidate_name)
-        handles.append(Line2D([], [], color=colour, label=label))
+        handles.append(_line(axes, i, x, p99, name, "-"))
+        _line(axes, i, x, p50, name, ":")
     handles += [
         Line2D([], [], color=MUTED, label="p99"),
         Line2D([], [], color=MUTED, linestyle=":", label="p50"),
@@ -116,9 +113,19 @@ def latency_against_rate(measurements: Sequence[Measurement]) -> str | None:
     )
     return as_svg(
         figure,
-        name=_own("rates", measurements),
+        name=own_name("rates", measurements[0].target),
         told=f"Latency by rate of arrivals. {told}.",
     )
+
+
+def _line(
+    axes: Axes, i: int, x: Sequence[float], y: Sequence[float], name: str, style: LineStyle
+) -> Line2D:
+    """Of the model at place i."""
+    (line,) = axes.plot(
+        x, y, color=colour(i), marker=mark(i), markersize=3.5, linestyle=style, label=name
+    )
+    return line
 
 
 def _objective(axes: Axes, p99_objective_ms: float) -> None:
@@ -136,15 +143,26 @@ def _objective(axes: Axes, p99_objective_ms: float) -> None:
 
 def _name(measured: Measurement, padding: Padding) -> str:
     """With its padding, where there are several."""
-    if len(measured.single_stream) == 1:
-        return measured.candidate_name
-    return f"{measured.candidate_name}, {padding.replace('_', ' ')}"
+    several = len(measured.single_stream) > 1
+    ending = f", {padding.replace('_', ' ')}" if several else ""
+    return short(measured.candidate_name, _NAME_LENGTH - len(ending)) + ending
 
 
-def _own(plot: str, measurements: Sequence[Measurement]) -> str:
+def own_name(plot: str, target: str) -> str:
     """A name that no plot of another target has in the same page."""
-    return f"{re.sub('[^a-z0-9]+', '-', measurements[0].target)}-{plot}"
+    return f"{re.sub('[^a-z0-9]+', '-', target)}-{plot}"
 
 
-def _colour(i: int) -> str:
+def short(name: str, length: int = _NAME_LENGTH) -> str:
+    """Its end: what tells a model in a folder from others beside it."""
+    return name if len(name) <= length else f"…{name[1 - length :]}"
+
+
+def colour(i: int) -> str:
+    """Of the model at this place, in all figures of a target."""
     return SERIES[i % len(SERIES)]
+
+
+def mark(i: int) -> str:
+    """Of the model at this place: another one where the colours begin again."""
+    return _MARKS[i // len(SERIES) % len(_MARKS)]

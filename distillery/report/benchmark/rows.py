@@ -6,7 +6,9 @@ from statistics import median
 from distillery.benchmarking.comparison import Compared
 from distillery.benchmarking.percentiles import percentile
 from distillery.measurements import Measurement
+from distillery.nouns import LabelKind
 from distillery.report import units
+from distillery.subjects.finding import Merit
 from distillery.subjects.findings import BenchmarkFindings
 
 
@@ -25,6 +27,7 @@ class ModelRow:
     highest_rate_per_second: float | None
     cold_start_ms: float | None
     size_bytes: int
+    merit: Merit | None
     compared: Compared | None
 
     @property
@@ -55,7 +58,12 @@ class ModelRow:
             "requests/s": self.rate,
             "cold start": units.milliseconds(self.cold_start_ms),
             "size": units.size(self.size_bytes),
+            "accuracy": units.percent(self._merit_of("class")),
+            "Spearman ρ": units.decimal(self._merit_of("score")),
         }
+
+    def _merit_of(self, kind: LabelKind) -> float | None:
+        return self.merit.value if self.merit and self.merit.label_kind == kind else None
 
 
 def model_rows(findings: BenchmarkFindings) -> list[ModelRow]:
@@ -81,6 +89,7 @@ def model_rows(findings: BenchmarkFindings) -> list[ModelRow]:
                 else None
             ),
             size_bytes=subjects[measured.candidate_name].size_bytes,
+            merit=subjects[measured.candidate_name].merit,
             compared=compared.get((measured.target, measured.candidate_name)),
         )
         for measured in findings.measurements

@@ -11,6 +11,10 @@ from distillery.report.benchmark.rows import ModelRow
 from distillery.report.tables import in_markdown
 from distillery.report.units import NOT_KNOWN
 
+# of a terminal: all columns fit beside a verdict in two lines
+_WIDE = 120
+_FOR_WIDE = ("p95", "model p50")
+
 
 def headings(rows: Sequence[ModelRow]) -> list[str]:
     """The columns that some model has something in."""
@@ -39,18 +43,21 @@ def _in_markdown(target: str, rows: Sequence[ModelRow]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def rich_tables(rows: Sequence[ModelRow]) -> Group:
-    """For a terminal; long names fold."""
-    return Group(*(_rich_table(target, of) for target, of in by_target(rows)))
+def rich_tables(rows: Sequence[ModelRow], *, width: int) -> Group:
+    """For a terminal of so many columns; long names fold.
+
+    A narrow one leaves what one decides least by to the report.
+    """
+    return Group(*(_rich_table(target, of, width) for target, of in by_target(rows)))
 
 
-def _rich_table(target: str, rows: Sequence[ModelRow]) -> Table:
+def _rich_table(target: str, rows: Sequence[ModelRow], width: int) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", expand=False)
-    columns = headings(rows)
+    columns = [name for name in headings(rows) if width >= _WIDE or name not in _FOR_WIDE]
     table.add_column(f"model on {target}", overflow="fold", min_width=16)
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("latency beside the first", overflow="fold")
+    table.add_column("latency beside the first", overflow="fold", min_width=17)
     for row in rows:
         # Text, since a name is not markup
         table.add_row(

@@ -2,18 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.transforms import Bbox
 
 from distillery.nouns import Findings
 from distillery.report import units
 from distillery.report.measure import measure_of
-from distillery.report.plots import gate_lines, labels
+from distillery.report.plots import fronts, gate_lines, labels
 from distillery.report.plots.colours import INK, MUTED, PAPER, ROLES
 from distillery.report.plots.figure import (
     as_png,
@@ -123,7 +121,8 @@ def _drawn(findings: Findings, points: Sequence[_Point]) -> Figure:
     radii = _draw_marks(axes, points)
     legend(figure, _handles(points))
     figure.draw_without_rendering()  # the layout must stand before labels are placed on it
-    taken = _draw_front(axes, _front(points))
+    best_trade_offs = fronts.front([(p.p50_ms, p.merit) for p in points], more_is_better=True)
+    taken = fronts.draw(axes, best_trade_offs)
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     taken += [box_of_line(axes, (left, y), (right, y)) for y, _ in y_limits]
     taken += [box_of_line(axes, (x, bottom), (x, top)) for x, _ in x_limits]
@@ -210,7 +209,7 @@ def _handles(points: Sequence[_Point]) -> list[Line2D]:
         if any((p.row.runtime, p.row.precision) == key for p in points)
     ]
     handles.append(
-        Line2D([], [], color=MUTED, linewidth=1, linestyle=(0, (5, 3)), label="best trade-offs")
+        Line2D([], [], color=MUTED, linewidth=1, linestyle=fronts.DASHES, label="best trade-offs")
     )
     if any(p.row.is_winner for p in points):
         handles.append(
@@ -226,33 +225,3 @@ def _handles(points: Sequence[_Point]) -> list[Line2D]:
             )
         )
     return handles
-
-
-def _front(points: Sequence[_Point]) -> list[_Point]:
-    """The Pareto front: nothing else is both faster and more accurate. Fastest first."""
-    front: list[_Point] = []
-    for point in sorted(points, key=lambda p: (p.p50_ms, -p.merit)):
-        if not front or point.merit > front[-1].merit:
-            front.append(point)
-    return front
-
-
-def _draw_front(axes: Axes, front: Sequence[_Point]) -> list[Bbox]:
-    """A staircase along the front; the boxes of its steps, which labels should leave free."""
-    right = axes.get_xlim()[1]
-    corners = [(p.p50_ms, p.merit) for p in front]
-    corners.append((right, front[-1].merit))
-    axes.step(
-        [x for x, _ in corners],
-        [y for _, y in corners],
-        where="post",
-        color=MUTED,
-        linewidth=1,
-        linestyle=(0, (5, 3)),
-        zorder=2,
-    )
-    steps = []
-    for (x, y), (next_x, next_y) in pairwise(corners):
-        steps.append(((x, y), (next_x, y)))
-        steps.append(((next_x, y), (next_x, next_y)))
-    return [box_of_line(axes, start, end) for start, end in steps]
