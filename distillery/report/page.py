@@ -5,7 +5,7 @@ from itertools import groupby
 from pathlib import Path
 
 from distillery.measurements import Measurement
-from distillery.nouns import Findings, Gain
+from distillery.nouns import Candidate, Findings, Gain, Parity
 from distillery.report import candidates, html, trees
 from distillery.report.benchmark import scenarios
 from distillery.report.class_changes import class_changes
@@ -63,7 +63,7 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
         classes=data.class_bars(findings.dataset),
         classes_open=len(findings.dataset.label_names) <= _MOST_OPEN_CLASSES,
         lengths=data.length_bars(findings.dataset),
-        parities=[(c, parity) for c in findings.candidates for parity in c.parities],
+        parities=_own_steps(findings),
         shapes=_shapes(findings),
         fused=[c for c in findings.candidates if c.fused_operators],
         operators=sorted({name for c in findings.candidates for name in c.fused_operators}),
@@ -105,6 +105,18 @@ def _in_order_of(
     order = [row.candidate for row in rows]
     known = [measured for measured in measurements if measured.candidate_name in order]
     return sorted(known, key=lambda one: (one.target, order.index(one.candidate_name)))
+
+
+def _own_steps(findings: Findings) -> list[tuple[Candidate, Parity]]:
+    """Each candidate's steps, without those of the one it was made from."""
+    made = {candidate.digest: candidate for candidate in findings.candidates}
+    return [
+        (candidate, parity)
+        for candidate in findings.candidates
+        for parity in candidate.parities
+        if candidate.parent_digest not in made
+        or parity not in made[candidate.parent_digest].parities
+    ]
 
 
 def _shapes(findings: Findings) -> list[tuple[int, int]]:

@@ -378,3 +378,26 @@ def test_every_scenario_that_the_recipe_measured_is_shown() -> None:
     assert "teacher pytorch 654 24.0 ms 24.0 ms 24.0 ms 700 not sure to hold" in reader.text
     assert "student int8 90.0 ms 30.0 ms 3.00 ms 123 ms" in reader.text
     assert "teacher pytorch: the objective holds up to 321 requests a second" in html
+
+
+def test_each_step_of_an_export_stands_once() -> None:
+    """What int8 was made from has its own rows; a step that failed is told with its candidate."""
+    findings = run()
+    int8 = next(candidate for candidate in findings.candidates if candidate.parities)
+    (own,) = int8.parities
+    fused = own.model_copy(update={"step": "fusion", "against": "the graph before"})
+    broken = own.model_copy(update={"step": "embedding tables", "failure": "tables broke it"})
+    source = int8.model_copy(
+        update={
+            "name": "its fp32",
+            "artifact": int8.artifact.model_copy(update={"digest": "its-source"}),
+            "parities": (fused,),
+        }
+    )
+    made = int8.model_copy(update={"parities": (fused, broken), "parent_digest": source.digest})
+    others = [one for one in findings.candidates if one.name != int8.name]
+    html, _ = read(findings.model_copy(update={"candidates": (*others, source, made)}))
+    section = html.split('id="export"')[1].split("</section>")[0]
+    assert section.count("the graph before") == 1
+    assert section.count("embedding tables") == 1
+    assert f"{made.name}</b>: tables broke it" in section
