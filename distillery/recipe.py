@@ -13,6 +13,7 @@ from distillery.augmentation.masked_words import MaskedWords
 from distillery.augmentation.shifted_images import ShiftedImages
 from distillery.augmentation.tang_rules import TangRules
 from distillery.augmentation.unlabelled import Unlabelled
+from distillery.deployment.places import AnyPlace
 from distillery.export.quantization.base import Tables
 from distillery.export.quantization.fp16 import Fp16
 from distillery.export.quantization.int8 import Int8
@@ -343,6 +344,11 @@ class Recipe(Noun):
         default=0, ge=0, le=1024, title="Threads", description="0 means one a core."
     )
     gates: Gates = Field(default=Gates(), title="Gates")
+    deploy: AnyPlace | None = Field(
+        default=None,
+        title="Served at",
+        description="Where the champion is served; left out, it is registered and no more.",
+    )
 
     @property
     def teachers(self) -> dict[str, AnyTeacher]:

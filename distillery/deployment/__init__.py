@@ -1,0 +1,1 @@
+"""Where a champion is served: one file, one kind of place."""
