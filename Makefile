@@ -37,7 +37,7 @@ unit: setup
 	$(BIN)/python -m pytest
 
 lock:  ## resolve the dependencies again (needs uv)
-	echo 'torch==2.13.0' | uv pip compile --universal --python-version 3.11 pyproject.toml --group dev \
+	echo 'torch==2.13.0' | uv pip compile --universal --python-version 3.11 pyproject.toml --extra servers --group dev \
 	  --constraint - --no-header --no-annotate --output-file requirements.lock \
 	  $(addprefix --no-emit-package ,$(CUDA_PACKAGES))
 

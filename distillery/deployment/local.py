@@ -1,4 +1,4 @@
-"""This machine: the MLflow scoring server as a managed process, blue and green behind one address."""
+"""This machine: MLflow's scoring server as a managed process, blue and green."""
 
 from typing import Literal
 
