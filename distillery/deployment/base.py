@@ -27,6 +27,18 @@ class Served(Noun):
     since: str = Field(description="ISO 8601, UTC.")
 
 
+class Observed(Noun):
+    """What a served version was asked and answered since it began to serve."""
+
+    model: str
+    version: str
+    rows: int
+    predicted_labels: dict[str, int] = Field(description="Rows by answer; empty for scores.")
+    length_histogram: tuple[int, ...] = Field(
+        description="Rows by whitespace words, in the classes of ``Split``; empty for images."
+    )
+
+
 class Place(Noun, ABC):
     """Where one registered model is served, one version at a time."""
 
@@ -50,6 +62,10 @@ class Place(Noun, ABC):
         Raises ``DeploymentError`` where the new one does not start or answers otherwise than the
         registered version does; then the old one serves on, untouched.
         """
+
+    @abstractmethod
+    def observed(self, model: str) -> Observed | None:
+        """Counts of the version that answers now; None where the place keeps none."""
 
     @abstractmethod
     def remove(self, model: str) -> None:

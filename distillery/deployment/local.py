@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from distillery.deployment.base import Place, Served
+from distillery.deployment.base import Observed, Place, Served
 from distillery.nouns import RegisteredVersion
 
 
@@ -23,6 +23,9 @@ class Local(Place):
         raise NotImplementedError
 
     def deploy(self, version: RegisteredVersion) -> Served:
+        raise NotImplementedError
+
+    def observed(self, model: str) -> Observed | None:
         raise NotImplementedError
 
     def remove(self, model: str) -> None:

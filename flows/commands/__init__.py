@@ -1,0 +1,1 @@
+"""One file, one sub-command of ``distillery``. Heavy imports wait inside the functions."""
