@@ -1,11 +1,11 @@
 """Distil one student over text without labels, before its task."""
 
-from distillery.launch import launching
 from distillery.launch.jobs import DistilGenerally
 from distillery.nouns import Checkpoint, Corpus, Dataset
 from distillery.recipe import AnyStudent, Launcher
 from distillery.teachers.pretrained import Pretrained
-from tasks.step import cached_step, recorded, work_folder
+from tasks.step import cached_step, recorded
+from tasks.training import trained
 
 
 @cached_step
@@ -30,6 +30,4 @@ def distill_general(
             is_pair=dataset.is_pair,
             seed=seed,
         )
-        checkpoint = launching.carry_out(job, launcher, work=work_folder(), on_epoch=run.epoch)
-        run.checkpoint(checkpoint)
-        return checkpoint.model_copy(update={"tracking_run_id": run.run_id})
+        return trained(job, launcher, run, f"{student.name} general")

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from distillery import digests
-from distillery.launch import launching
 from distillery.launch.jobs import Distil
 from distillery.nouns import Checkpoint, Corpus, Dataset, SoftLabels, Teacher
 from distillery.recipe import AnyStudent, Launcher
-from tasks.step import cached_step, recorded, work_folder
+from tasks.step import cached_step, recorded
+from tasks.training import trained
 
 
 @cached_step
@@ -36,6 +36,4 @@ def distill_student(
             role="student",
             seed=seed,
         )
-        checkpoint = launching.carry_out(job, launcher, work=work_folder(), on_epoch=run.epoch)
-        run.checkpoint(checkpoint)
-        return checkpoint.model_copy(update={"tracking_run_id": run.run_id})
+        return trained(job, launcher, run, student.name)

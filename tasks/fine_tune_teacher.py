@@ -1,10 +1,10 @@
 """Fine-tune the teacher, or take it as it is."""
 
-from distillery.launch import launching
 from distillery.launch.jobs import FineTune
 from distillery.nouns import Checkpoint, Dataset
 from distillery.recipe import AnyTeacher, Launcher
-from tasks.step import cached_step, recorded, work_folder
+from tasks.step import cached_step, recorded
+from tasks.training import trained
 
 
 @cached_step
@@ -15,6 +15,4 @@ def fine_tune_teacher(
     with recorded(name) as run:
         run.params({"teacher": teacher.model_dump(mode="json"), "seed": seed})
         job = FineTune(teacher=teacher, dataset=dataset, name=name, seed=seed)
-        checkpoint = launching.carry_out(job, launcher, work=work_folder(), on_epoch=run.epoch)
-        run.checkpoint(checkpoint)
-        return checkpoint.model_copy(update={"tracking_run_id": run.run_id})
+        return trained(job, launcher, run, name)

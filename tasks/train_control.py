@@ -1,10 +1,10 @@
 """Train the control of one student with one seed."""
 
-from distillery.launch import launching
 from distillery.launch.jobs import Distil
 from distillery.nouns import Checkpoint, Corpus, Dataset, Teacher
 from distillery.recipe import AnyStudent, Launcher
-from tasks.step import cached_step, recorded, work_folder
+from tasks.step import cached_step, recorded
+from tasks.training import trained
 
 
 @cached_step
@@ -33,6 +33,4 @@ def train_control(
             role="control",
             seed=seed,
         )
-        checkpoint = launching.carry_out(job, launcher, work=work_folder(), on_epoch=run.epoch)
-        run.checkpoint(checkpoint)
-        return checkpoint.model_copy(update={"tracking_run_id": run.run_id})
+        return trained(job, launcher, run, control.name)

@@ -1,12 +1,12 @@
 """The pre-trained encoder as a language model, for general distillation over tokens."""
 
-from distillery.launch import launching
 from distillery.launch.jobs import LanguageModel
 from distillery.nouns import Checkpoint, Corpus
 from distillery.objectives.base import Training
 from distillery.recipe import Launcher
 from distillery.teachers.pretrained import Pretrained
-from tasks.step import cached_step, recorded, work_folder
+from tasks.step import cached_step, recorded
+from tasks.training import trained
 
 
 @cached_step
@@ -16,7 +16,6 @@ def train_language_model(
     """As it is where its checkpoint has a head; else a head is trained first."""
     with recorded("language-model") as run:
         job = LanguageModel(source=source, corpus=corpus, training=training, seed=seed)
-        checkpoint = launching.carry_out(job, launcher, work=work_folder(), on_epoch=run.epoch)
+        checkpoint = trained(job, launcher, run, "language-model")
         run.tags({"head": "trained here" if checkpoint.history else "of the checkpoint"})
-        run.checkpoint(checkpoint)
-        return checkpoint.model_copy(update={"tracking_run_id": run.run_id})
+        return checkpoint

@@ -19,6 +19,11 @@ OnEpoch = Callable[[Epoch], None]
 class Job(Noun):
     """One training, with all that it depends on."""
 
+    @property
+    @abstractmethod
+    def epochs(self) -> int:
+        """The most it takes, over all stages; 0 where nothing is trained."""
+
     @abstractmethod
     def run(self, *, work: Path, on_epoch: OnEpoch) -> Checkpoint:
         """Carry it out. Killed and run again with the same ``work``, it goes on where it was."""
@@ -32,6 +37,12 @@ class FineTune(Job):
     dataset: Dataset
     name: str
     seed: int
+
+    @property
+    def epochs(self) -> int:
+        """Of the fine-tuning; a ready classifier has none."""
+        stage = self.teacher.fine_tuning
+        return stage.training.epochs if stage else 0
 
     def run(self, *, work: Path, on_epoch: OnEpoch) -> Checkpoint:
         """As ``distillation.fine_tune``."""
@@ -60,6 +71,11 @@ class Distil(Job):
     role: Literal["student", "control"]
     seed: int
 
+    @property
+    def epochs(self) -> int:
+        """Of all task stages."""
+        return sum(stage.training.epochs for stage in self.student.task)
+
     def run(self, *, work: Path, on_epoch: OnEpoch) -> Checkpoint:
         """As ``distillation.distill``."""
         from distillery.training import distillation
@@ -87,6 +103,11 @@ class LanguageModel(Job):
     training: Training
     seed: int
 
+    @property
+    def epochs(self) -> int:
+        """Of a head that is trained."""
+        return self.training.epochs
+
     def run(self, *, work: Path, on_epoch: OnEpoch) -> Checkpoint:
         """As ``general.language_model``."""
         from distillery.training import general
@@ -107,6 +128,11 @@ class DistilGenerally(Job):
     label_names: tuple[str, ...]
     is_pair: bool
     seed: int
+
+    @property
+    def epochs(self) -> int:
+        """Of all general stages."""
+        return sum(stage.training.epochs for stage in self.student.general)
 
     def run(self, *, work: Path, on_epoch: OnEpoch) -> Checkpoint:
         """As ``general.distill_generally``."""

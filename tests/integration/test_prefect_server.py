@@ -159,6 +159,10 @@ def test_a_run_from_the_ui_ends_with_its_artifacts(server: Server) -> None:
     assert found["verdict"] == "markdown"
     assert found["results"] == "table"
     assert found["accuracy-against-latency"] == "image"
+    done = {artifact["key"]: artifact["data"] for artifact in artifacts}
+    for name in ("teacher", "one-layer", "one-layer-control"):
+        assert found[f"training-{name}"] == "progress"
+        assert done[f"training-{name}"] == 100
     _, logs = server.call(
         "POST", "/logs/filter", {"logs": {"flow_run_id": {"any_": [flow_run["id"]]}}}
     )
