@@ -378,6 +378,18 @@ class StudiedTemperatures(Noun):
     controls: tuple[StudyRun, ...] = Field(description="Hard labels; empty without a control.")
 
 
+class Facts(Noun):
+    """What gates ask about a candidate. None: it was not found out."""
+
+    label_kind: LabelKind
+    merit: float | None = Field(description="Test accuracy, or Spearman's ρ of scores.")
+    merit_kept: float | None = Field(description="Share of the teacher's.")
+    latency_p95_ms: float | None = Field(description="None too where too few were timed.")
+    size_bytes: int | None
+    speedup: float | None = Field(description="p50 of the teacher in PyTorch ÷ its own.")
+    parity_failure: str | None = None
+
+
 class Ruling(Noun):
     """What the judge said about one candidate."""
 
@@ -386,6 +398,9 @@ class Ruling(Noun):
     eligible: bool = Field(description="Controls and references are never promoted.")
     passed: bool
     reasons: tuple[str, ...]
+    facts: Facts | None = Field(
+        default=None, description="What the gates were asked about; None where not eligible."
+    )
 
 
 class Verdict(Noun):
