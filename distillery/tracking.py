@@ -26,6 +26,7 @@ import mlflow.data.sources
 import mlflow.pyfunc
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities.webhook import WebhookEvent, WebhookEventStr
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types.schema import AnyType, ColSpec, DataType, Map, Schema
@@ -418,6 +419,11 @@ def tag_version(version: RegisteredVersion, tags: Mapping[str, str]) -> None:
         MlflowClient().set_model_version_tag(version.model, version.version, name, value)
 
 
+def untag_version(version: RegisteredVersion, name: str) -> None:
+    """Take a tag from a registered version. Repeatable."""
+    MlflowClient().delete_model_version_tag(version.model, version.version, name)
+
+
 def tags_of(version: RegisteredVersion) -> dict[str, str]:
     """The tags of a registered version."""
     found = MlflowClient().get_model_version(version.model, version.version)
@@ -592,6 +598,36 @@ def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
             return
     for name, one in inside:
         yield from _flat(one, f"{prefix}.{name}" if prefix else name)
+
+
+def ensure_webhook(name: str, url: str, events: Sequence[str], secret: str) -> None:
+    """The tracking server tells this address of these events, signed. Repeatable.
+
+    Raises ``UserError`` where the server has no webhooks, or refuses the address.
+    """
+    client = MlflowClient()
+    wanted: list[WebhookEventStr | WebhookEvent] = [WebhookEvent.from_str(one) for one in events]
+    try:
+        token: str | None = None
+        while True:
+            page = client.list_webhooks(max_results=100, page_token=token)
+            same = next((webhook for webhook in page if webhook.name == name), None)
+            token = page.token
+            if same is not None or not token:
+                break
+        if same is None:
+            client.create_webhook(name, url, wanted, secret=secret)
+        else:
+            client.update_webhook(
+                same.webhook_id, url=url, events=wanted, secret=secret, status="ACTIVE"
+            )
+    except MlflowException as error:
+        raise UserError(
+            f"the MLflow tracking server {mlflow.get_tracking_uri()} did not take the webhook "
+            f"{url}: {str(error).splitlines()[0][:200]}; for http:// it needs "
+            "MLFLOW_WEBHOOK_ALLOWED_SCHEMES=http,https, for loopback and private addresses "
+            "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS=true"
+        ) from error
 
 
 def run_link(run_id: str) -> str | None:

@@ -57,13 +57,13 @@ def parse(model: str, tags: Mapping[str, str]) -> Policy:
 
 
 def write(model: str, gates: Gates, place: Place | None) -> None:
-    """Repeatable. Without a place, where there was one, the model is no longer deployed."""
-    tags = {GATES: gates.model_dump_json(exclude_none=True)}
-    if place is not None:
-        tags[PLACE] = place.model_dump_json()
-    tracking.tag_model(model, tags)
-    if place is None:
-        tracking.untag_model(model, PLACE)
+    """Repeatable. Without a place the model stays where it was served before, if anywhere."""
+    if GATES not in (tracking.model_tags(model) or {}):
+        reigning = tracking.champion(model)
+        if reigning is not None:  # promoted on a verdict, before there were policies
+            accept(model, reigning.version)
+    tags = {} if place is None else {PLACE: place.model_dump_json()}
+    tracking.tag_model(model, tags | {GATES: gates.model_dump_json(exclude_none=True)})
 
 
 def accept(model: str, version: str) -> None:

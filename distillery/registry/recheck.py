@@ -13,6 +13,18 @@ from distillery.nouns import Facts
 from distillery.recipe import Gates
 
 _PREFIX = "distillery."
+_FACTS = (
+    "accuracy",
+    "spearman",
+    "accuracy_kept",
+    "latency_p95_ms",
+    "size_bytes",
+    "speedup",
+    "parity_failure",
+)
+FACT_TAGS = frozenset(_PREFIX + name for name in _FACTS)
+"""All that ``as_tags`` may write."""
+
 # what each gate asks about, as a tag; of the first, whichever the model has
 _NEEDS = {
     "accuracy_kept_min": ("accuracy_kept",),

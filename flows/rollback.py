@@ -1,0 +1,24 @@
+"""The champion before this one, in one step."""
+
+import prefect
+
+from distillery.nouns import Decision
+from flows.closing import close_failed, close_killed
+from flows.settled import settled
+from tasks.ownership import sign
+from tasks.roll_back import roll_back
+
+
+@prefect.flow(
+    name="rollback",
+    flow_run_name="rollback-{model}",
+    description="Make the version before the champion champion again, and serve it.",
+    persist_result=False,
+    on_failure=[close_failed],
+    on_cancellation=[close_killed],
+    on_crashed=[close_killed],
+)
+def rollback(model: str, requested_by: str = "") -> Decision:
+    """Repeating it changes nothing. Its gates are asked again."""
+    sign()
+    return settled(roll_back(model, requested_by))
