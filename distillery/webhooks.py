@@ -60,8 +60,8 @@ def secret() -> str:
 def verified(headers: Mapping[str, str], body: bytes, secret: str, now: float) -> Delivery:
     """``headers`` by lower-case names; ``now`` in seconds since 1970.
 
-    Raises ``RefusedDeliveryError`` (401) for what is not signed with the secret, or not of the last five
-    minutes, and (400) for a body that says nothing.
+    Raises ``RefusedDeliveryError`` (401) for what is not signed with the secret, or not of the
+    last five minutes, and (400) for a body that says nothing.
     """
     delivery_id, timestamp = headers.get(_DELIVERY_ID, ""), headers.get(_TIMESTAMP, "")
     signature = headers.get(_SIGNATURE, "")

@@ -68,7 +68,10 @@ async def _body(request: Request) -> bytes:
 
 
 async def _start(delivery: Delivery) -> str:
-    """The flow run: the same for the same delivery. Raises ``RefusedDeliveryError`` (503) for a later try."""
+    """The flow run: the same for the same delivery.
+
+    Raises ``RefusedDeliveryError`` (503) for what may go better later.
+    """
     try:
         async with get_client() as client:
             deployment = await client.read_deployment_by_name(_DEPLOYMENT)
