@@ -1,5 +1,9 @@
 """The alias is a wish: granted, refused or put back; and the same after a crash at any write."""
 
+import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 
@@ -250,9 +254,9 @@ def _moved_to_4(model: Model) -> None:
     decisions.follow(model.name, BY_REGISTRY, model.policy)
 
 
-@pytest.mark.parametrize("served", [True, False])
 @pytest.mark.parametrize(
-    "act", [_to_2, _back, _moved_to_3, _moved_to_4], ids=lambda act: act.__name__.strip("_")
+    ("act", "served"),
+    [(_to_2, True), (_to_2, False), (_back, True), (_moved_to_3, True), (_moved_to_4, True)],
 )
 def test_after_a_crash_at_any_write_the_next_reconcile_ends_the_same(
     registry: Registry, act: Callable[[Model], None], served: bool
@@ -274,6 +278,8 @@ def test_after_a_crash_at_any_write_the_next_reconcile_ends_the_same(
         with registry.breaking_after(allowed), pytest.raises(MlflowException, match="broken"):
             act(model)
         _reconcile(model)
+        if act is _moved_to_4 and allowed > 0:  # the first write is the wish
+            assert model.told(4) == whole.told(4)
         if model.stands() == before and not ended:
             continue  # it was cut off before it was wished for, or is refused
         ended = True
@@ -282,3 +288,32 @@ def test_after_a_crash_at_any_write_the_next_reconcile_ends_the_same(
         assert told[0] == told[1], allowed
         assert _reconcile(model) is None, "it is settled"
     assert ended or act is _moved_to_4
+
+
+@pytest.mark.parametrize("trouble", ["dies before", "dies after"])
+def test_killed_in_a_switch_the_next_reconcile_ends_it(registry: Registry, trouble: str) -> None:
+    model = registry.model()
+    _promote(model, 1)
+    assert model.place is not None
+    script = (
+        "from pathlib import Path; from distillery import tracking; tracking.connect()\n"
+        "from registry.places import FilePlace; from registry.store import Model, Registry\n"
+        "from distillery.registry import decisions\n"
+        f"place = FilePlace(folder=Path({str(model.place.folder)!r}), trouble={trouble!r})\n"
+        f"model = Model(registry=Registry(root=Path('.')), name={model.name!r}, place=place)\n"
+        "asked = decisions.Asked(requested_by='ann@desk', flow_run_id='flow-ann')\n"
+        "decisions.request(model.name, '2', asked, model.policy)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert model.accepted() == "1"
+    _reconcile(model)
+    assert model.stands() == ({"champion": "2", "previous": "1"}, "2", "2")
+    assert model.told(2)[:2] == ("deployed", "ann@desk"), "who asked was written ahead"
+    assert _reconcile(model) is None
