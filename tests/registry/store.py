@@ -2,7 +2,7 @@
 
 import itertools
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +93,7 @@ class Registry:
                 self.sources.append((source, candidate.digest))
         tracking.close_flow_run("flow-1", "FINISHED")
 
-    def model(self, *, served: bool = True, tags: Mapping[str, str] | None = None) -> Model:
+    def model(self, *, served: bool = True) -> Model:
         client, name = MlflowClient(), f"model-{next(_numbers)}"
         client.create_registered_model(name)
         for (source, digest), speedup in zip(self.sources, (5.0, 6.0, 7.0, 2.0), strict=True):
@@ -106,7 +106,12 @@ class Registry:
                 speedup=speedup,
             )
             ours = {"distillery.digest": digest, "distillery.role": "student"}
-            client.create_model_version(name, source, tags=ours | as_tags(facts) | (tags or {}))
+            client.create_model_version(
+                name,
+                source,
+                tags=ours | as_tags(facts),
+                model_id=source.removeprefix("models:/"),
+            )
         policy.write(name, GATES, None)
         folder = self.root / name
         folder.mkdir()
