@@ -64,14 +64,18 @@ def roll_back(
     none.
     """
     with only_one(model):
-        policy_of(model)
-        target = tracking.version_by_alias(model, tracking.PREVIOUS)
-        if target is None:
-            raise UserError(
-                f"'{model}' has no version before its champion (no alias {tracking.PREVIOUS}); "
-                f"name one: distillery promote {model} VERSION"
-            )
-        return _request(model, target.version, asked, policy_of)
+        return _request(model, before_champion(model).version, asked, policy_of)
+
+
+def before_champion(model: str) -> RegisteredVersion:
+    """What ``roll_back`` goes back to. Raises ``UserError`` where there is none."""
+    found = tracking.version_by_alias(model, tracking.PREVIOUS)
+    if found is None:
+        raise UserError(
+            f"'{model}' has no version before its champion (no alias {tracking.PREVIOUS}); name "
+            f"one: distillery promote {model} VERSION"
+        )
+    return found
 
 
 def follow(model: str, asked: Asked, policy_of: Callable[[str], Policy] = policy.read) -> Decision:

@@ -8,10 +8,12 @@ def rollback(model: ModelArgument, json_: JsonOption = False) -> None:
     """Make the version before the champion champion again, and serve it. Repeatable."""
     with one_clear_line():
         quiet_libraries()
+        from distillery.registry import decisions
         from flows.deciding import ready
 
         with err.status("checking the registry and the servers"):
             server = ready(model)
+            decisions.before_champion(model)
             from flows.rollback import rollback as flow
         with server.in_use():
             decision = flow(model, this_person())
