@@ -7,10 +7,17 @@ from pathlib import Path
 from typing import Literal
 
 from distillery.deployment.base import DeploymentError, Observed, Place, Served
+from distillery.errors import UserError
 from distillery.nouns import RegisteredVersion
 
 Trouble = Literal[
-    "none", "does not start", "is away", "dies before", "dies after", "answers otherwise"
+    "none",
+    "is not ready",
+    "does not start",
+    "is away",
+    "dies before",
+    "dies after",
+    "answers otherwise",
 ]
 
 
@@ -21,7 +28,8 @@ class FilePlace(Place):
     trouble: Trouble = "none"
 
     def check(self) -> None:
-        """Always ready."""
+        if self.trouble == "is not ready":
+            raise UserError("the place is not ready; mend it")
 
     def serving(self, model: str) -> Served | None:
         if self.trouble == "is away":
