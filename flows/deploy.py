@@ -4,6 +4,7 @@ import prefect
 
 from distillery.nouns import Decision
 from flows.closing import close_failed, close_killed
+from flows.form import Name
 from flows.settled import settled
 from tasks.follow_champion import follow_champion
 from tasks.ownership import sign
@@ -18,7 +19,12 @@ from tasks.ownership import sign
     on_cancellation=[close_killed],
     on_crashed=[close_killed],
 )
-def deploy(model: str, requested_by: str = "") -> Decision:
-    """Gates asked again, that exact content deployed, asked real examples, and told."""
+def deploy(model: Name, requested_by: str = "") -> Decision:
+    """Gates asked again, that exact content deployed, asked real examples, and told.
+
+    Args:
+        model: A registered model's name.
+        requested_by: Who asks; left out, the flow run's name stands for it.
+    """
     sign()
     return settled(follow_champion(model, requested_by))

@@ -4,6 +4,7 @@ import prefect
 
 from distillery.nouns import Decision
 from flows.closing import close_failed, close_killed
+from flows.form import Name, Number
 from flows.settled import settled
 from tasks.ownership import sign
 from tasks.promote_version import promote_version
@@ -18,7 +19,13 @@ from tasks.promote_version import promote_version
     on_cancellation=[close_killed],
     on_crashed=[close_killed],
 )
-def promote(model: str, version: str, requested_by: str = "") -> Decision:
-    """``previous`` is then the one before it. Refused, it says why on the version, and fails."""
+def promote(model: Name, version: Number, requested_by: str = "") -> Decision:
+    """``previous`` is then the one before it. Refused, it says why on the version, and fails.
+
+    Args:
+        model: A registered model's name.
+        version: Its number in the registry.
+        requested_by: Who asks; left out, the flow run's name stands for it.
+    """
     sign()
     return settled(promote_version(model, version, requested_by))
