@@ -600,7 +600,7 @@ def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
         yield from _flat(one, f"{prefix}.{name}" if prefix else name)
 
 
-def ensure_webhook(name: str, url: str, events: Sequence[str], secret: str) -> None:
+def ensure_webhook(name: str, url: str, events: Sequence[WebhookEventStr], secret: str) -> None:
     """The tracking server tells this address of these events, signed. Repeatable.
 
     Raises ``UserError`` where the server has no webhooks, or refuses the address.

@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Literal
 
 from distillery.errors import UserError
 from distillery.noun import Noun
@@ -20,7 +21,10 @@ from distillery.noun import Noun
 SECRET = "DISTILLERY_WEBHOOK_SECRET"  # noqa: S105  the variable's name
 NAME = "distillery"
 # of tags none: deciding writes tags, and would call itself
-EVENTS = ("model_version_alias.created", "model_version_alias.deleted")
+EVENTS: tuple[Literal["model_version_alias.created", "model_version_alias.deleted"], ...] = (
+    "model_version_alias.created",
+    "model_version_alias.deleted",
+)
 WINDOW_SECONDS = 300
 
 _DELIVERY_ID, _TIMESTAMP = "x-mlflow-delivery-id", "x-mlflow-timestamp"

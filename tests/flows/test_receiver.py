@@ -50,7 +50,8 @@ def test_while_prefect_is_down_a_delivery_may_come_again(tmp_path: Path) -> None
 
 
 def test_what_moves_no_champion_starts_nothing(tmp_path: Path) -> None:
-    tag = {"entity": "model_version_tag", "action": "set", "data": {"name": "quickstart"}}
+    data = {"name": "quickstart"}
+    tag: dict[str, object] = {"entity": "model_version_tag", "action": "set", "data": data}
     for said in (_event("previous"), tag):
         (answer,) = _deliver(tmp_path, said)
         assert (answer.status_code, answer.json()["started"]) == (200, None)

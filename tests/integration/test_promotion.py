@@ -22,7 +22,7 @@ from mlflow import MlflowClient
 from mlflow.webhooks import delivery as mlflows
 from registry.store import Model, Registry
 
-from distillery import tracking
+from distillery import heartbeat, tracking
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -318,7 +318,7 @@ def test_what_was_killed_with_its_worker_is_closed_and_what_lives_is_not(
         eventually(lambda run_id=run_id: _beat(run_id))  # type: ignore[misc]
         MlflowClient().set_tag(run_id, "distillery.owner", "another-host:1:1")
         if name == "silent":
-            tracking.heartbeat.stop(name)
+            heartbeat.stop(name)
             MlflowClient().set_tag(run_id, "distillery.heartbeat", f"{time.time() - 200:.0f}")
     team.run("distillery", "reconcile")
     (flow_run,) = team.ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": [dead]}}})

@@ -90,6 +90,7 @@ class Registry:
                 candidate = make_candidate(content, artifact=_folder(content))
                 version = tracking.register(candidate, model="origin", tags={}, step=step)
                 source = MlflowClient().get_model_version("origin", version.version).source
+                assert source is not None
                 self.sources.append((source, candidate.digest))
         tracking.close_flow_run("flow-1", "FINISHED")
 

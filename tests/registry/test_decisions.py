@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from distillery import tracking
 from distillery.errors import UserError
 from distillery.nouns import Decision
+from distillery.recipe import Gates
 from distillery.registry import decisions, policy
 from distillery.registry.decisions import Asked
 from registry.store import Model, Registry
@@ -160,7 +161,7 @@ def test_a_place_that_lost_its_champion_gets_it_again_whatever_the_gates_are_now
 ) -> None:
     model = registry.model()
     _promote(model, 1)
-    policy.write(model.name, policy.Gates(speedup_min=100), None)
+    policy.write(model.name, Gates(speedup_min=100), None)
     assert model.place is not None
     model.place.remove(model.name)
     failed = _reconcile(model.troubled("does not start"))
@@ -189,7 +190,7 @@ def test_a_rollback_asks_the_gates_of_today(registry: Registry) -> None:
     model = registry.model()
     _promote(model, 1)
     _promote(model, 2)
-    policy.write(model.name, policy.Gates(speedup_min=5.5), None)
+    policy.write(model.name, Gates(speedup_min=5.5), None)
     refused = decisions.roll_back(model.name, BY_HAND, model.policy)
     assert refused.outcome == "refused"
     assert (model.aliases()["champion"], _served(model)) == ("2", "2")
