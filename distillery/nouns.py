@@ -378,6 +378,18 @@ class StudiedTemperatures(Noun):
     controls: tuple[StudyRun, ...] = Field(description="Hard labels; empty without a control.")
 
 
+class Facts(Noun):
+    """What gates ask about a candidate. None: it was not found out."""
+
+    label_kind: LabelKind
+    merit: float | None = Field(description="Test accuracy, or Spearman's ρ of scores.")
+    merit_kept: float | None = Field(description="Share of the teacher's.")
+    latency_p95_ms: float | None = Field(description="None too where too few were timed.")
+    size_bytes: int | None
+    speedup: float | None = Field(description="p50 of the teacher in PyTorch ÷ its own.")
+    parity_failure: str | None = None
+
+
 class Ruling(Noun):
     """What the judge said about one candidate."""
 
@@ -386,6 +398,9 @@ class Ruling(Noun):
     eligible: bool = Field(description="Controls and references are never promoted.")
     passed: bool
     reasons: tuple[str, ...]
+    facts: Facts | None = Field(
+        default=None, description="What the gates were asked about; None where not eligible."
+    )
 
 
 class Verdict(Noun):
@@ -412,6 +427,51 @@ class RegisteredVersion(Noun):
     candidate_name: str
     candidate_digest: str
     aliases: tuple[str, ...] = ()
+
+
+Outcome = Literal["accepted", "deployed", "unchanged", "refused", "failed"]
+"""Accepted where the model is served nowhere, else deployed; unchanged: it was so already. A
+version that is accepted and cannot be served any more has failed."""
+
+
+class Decision(Noun):
+    """What became of the wish that a version be champion."""
+
+    model: str
+    version: str | None = Field(description="The one that was asked for; None for no champion.")
+    outcome: Outcome
+    reasons: tuple[str, ...] = Field(description="The gates that held, or why it is refused.")
+    requested_by: str
+    champion: str | None = Field(description="The version that the alias names afterwards.")
+    address: str | None = Field(default=None, description="Where it is served.")
+
+    @property
+    def holds(self) -> bool:
+        """Whether the wish is fulfilled."""
+        return self.outcome not in ("refused", "failed")
+
+    @property
+    def summary(self) -> str:
+        """One line."""
+        reasons = "; ".join(self.reasons)
+        if self.version is None:
+            return f"{self.model} has no champion: {reasons}"
+        told = f"{self.model} version {self.version} {_TOLD[self.outcome]}"
+        if self.address:
+            told += f" at {self.address}"
+        if self.outcome != "refused":
+            return f"{told}: {reasons}"
+        stays = f"champion is version {self.champion}" if self.champion else "there is no champion"
+        return f"{told}: {reasons}; {stays}"
+
+
+_TOLD: dict[Outcome, str] = {
+    "accepted": "is champion",
+    "deployed": "is champion and served",
+    "unchanged": "is champion already",
+    "refused": "is refused",
+    "failed": "is champion and does not serve",
+}
 
 
 class Findings(Noun):
@@ -446,6 +506,9 @@ class Findings(Noun):
     )
     verdict: Verdict
     versions: tuple[RegisteredVersion, ...]
+    decision: Decision | None = Field(
+        default=None, description="What became of the winner; None where there is none."
+    )
 
     def quality(self, candidate_name: str) -> Quality:
         """The quality of a candidate. Raises ``KeyError`` where it was not evaluated."""

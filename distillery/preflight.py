@@ -39,11 +39,13 @@ def check(recipe: Recipe) -> Plan:
     """Seconds, no training.
 
     Raises ``UserError`` for the first thing that would stop the run later: storage, tracking
-    server, launcher, data, teacher, students, gates.
+    server, launcher, place, data, teacher, students, gates.
     """
     root = storage.ready()
     tracking_uri = tracking.connect()
     _check_launcher(recipe)
+    if recipe.deploy is not None:
+        recipe.deploy.check()
     splits = preparation.load(recipe.data)
     for name, source in recipe.teachers.items():
         source.check(splits.label_names)

@@ -12,9 +12,10 @@ import shutil
 import tempfile
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,12 +26,14 @@ import mlflow.data.sources
 import mlflow.pyfunc
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, Run, RunTag
+from mlflow.entities.webhook import WebhookEvent, WebhookEventStr
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types.schema import AnyType, ColSpec, DataType, Map, Schema
 
-from distillery import provenance, storage
+from distillery import heartbeat, provenance, storage
 from distillery.errors import UserError
+from distillery.lost_runs import OpenFlowRun
 from distillery.nouns import Artifact, Candidate, Checkpoint, Dataset, Epoch, RegisteredVersion
 
 if TYPE_CHECKING:
@@ -42,6 +45,8 @@ CHAMPION, PREVIOUS = "champion", "previous"
 
 _FLOW_RUN, _STEP, _OWNER = "distillery.flow_run_id", "distillery.step", "distillery.owner"
 _DIGEST, _UNFINISHED = "distillery.digest", "RUNNING"
+_HEARTBEAT = "distillery.heartbeat"
+_NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _SERVED_FILES = (
     "__init__.py",
     "runtimes/__init__.py",
@@ -182,7 +187,20 @@ def open_flow_run(experiment: str, flow_run_id: str, tags: Mapping[str, str]) ->
         )
     client.update_run(run.info.run_id, status=_UNFINISHED)
     client.set_tag(run.info.run_id, _OWNER, provenance.this_process())
+    heartbeat.start(flow_run_id, _beat(client, run.info.run_id))
     return StepRun(run.info.run_id)
+
+
+def _beat(client: MlflowClient, run_id: str) -> Callable[[], bool]:
+    """What says that the run's process lives; False once the run is over."""
+
+    def beat() -> bool:
+        if client.get_run(run_id).info.status != _UNFINISHED:
+            return False
+        client.set_tag(run_id, _HEARTBEAT, f"{time.time():.0f}")
+        return True
+
+    return beat
 
 
 @contextmanager
@@ -202,6 +220,7 @@ def step_run(flow_run_id: str, step: str) -> Iterator[StepRun]:
 
 def close_flow_run(flow_run_id: str, status: str) -> None:
     """End what a flow run left RUNNING. ``status``: FINISHED, FAILED or KILLED."""
+    heartbeat.stop(flow_run_id)
     for run in _search(f"tags.`{_FLOW_RUN}` = '{flow_run_id}' and status = '{_UNFINISHED}'"):
         MlflowClient().set_terminated(run.info.run_id, status)
 
@@ -211,6 +230,7 @@ def mark_cancelled(flow_run_id: str) -> None:
 
     Cancelling raises inside the step first, so its run reads FAILED until this is called.
     """
+    heartbeat.stop(flow_run_id)
     for run in _search(f"tags.`{_FLOW_RUN}` = '{flow_run_id}'"):
         if run.info.status != "FINISHED":
             MlflowClient().set_terminated(run.info.run_id, "KILLED")
@@ -227,6 +247,25 @@ def close_orphans() -> int:
     if closed:
         log.info("closed %d MLflow runs that a killed process left RUNNING", closed)
     return closed
+
+
+def open_flow_runs() -> tuple[OpenFlowRun, ...]:
+    """What is RUNNING of each flow run that has anything RUNNING."""
+    by_flow_run: dict[str, list[Run]] = {}
+    for run in _search(f"status = '{_UNFINISHED}' and tags.`{_FLOW_RUN}` != ''"):
+        by_flow_run.setdefault(run.data.tags[_FLOW_RUN], []).append(run)
+    return tuple(_open(flow_run_id, runs) for flow_run_id, runs in by_flow_run.items())
+
+
+def _open(flow_run_id: str, runs: Sequence[Run]) -> OpenFlowRun:
+    parents = [run for run in runs if not run.data.tags.get(_STEP)]
+    beats = [float(run.data.tags[_HEARTBEAT]) for run in parents if _HEARTBEAT in run.data.tags]
+    return OpenFlowRun(
+        flow_run_id=flow_run_id,
+        owners=tuple(sorted({run.data.tags[_OWNER] for run in runs if _OWNER in run.data.tags})),
+        heartbeat=max(beats, default=None),
+        parent_is_over=not parents and _find(flow_run_id, step=None) is not None,
+    )
 
 
 def register(
@@ -288,9 +327,47 @@ def version_by_alias(model: str, alias: str) -> RegisteredVersion | None:
     try:
         return _registered(model, MlflowClient().get_model_version_by_alias(model, alias))
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if error.error_code in _NO_SUCH:
             return None
         raise
+
+
+def set_alias(version: RegisteredVersion, alias: str) -> None:
+    """The alias names this version, and no other. Repeatable."""
+    MlflowClient().set_registered_model_alias(version.model, alias, version.version)
+
+
+def remove_alias(model: str, alias: str) -> None:
+    """The alias names no version. Repeatable."""
+    MlflowClient().delete_registered_model_alias(model, alias)
+
+
+def model_tags(model: str) -> dict[str, str] | None:
+    """The tags of a registered model itself, or None where there is no such model."""
+    try:
+        return dict(MlflowClient().get_registered_model(model).tags)
+    except MlflowException as error:
+        if error.error_code in _NO_SUCH:
+            return None
+        raise
+
+
+def tags_of_models() -> dict[str, dict[str, str]]:
+    """Every registered model's own tags, by its name."""
+    found: dict[str, dict[str, str]] = {}
+    token: str | None = None
+    while True:
+        page = MlflowClient().search_registered_models(max_results=500, page_token=token)
+        found |= {model.name: dict(model.tags) for model in page}
+        token = page.token
+        if not token:
+            return found
+
+
+def tag_model(model: str, tags: Mapping[str, str]) -> None:
+    """Set tags of a registered model itself."""
+    for name, value in tags.items():
+        MlflowClient().set_registered_model_tag(model, name, value)
 
 
 def version_at(uri: str) -> RegisteredVersion:
@@ -303,7 +380,7 @@ def version_at(uri: str) -> RegisteredVersion:
         found = version_by_alias(model, alias)
     else:
         model, _, number = model.rpartition("/")
-        found = _version_by_number(model, number)
+        found = version_by_number(model, number)
     if found is None:
         raise UserError(
             f"there is no registered model '{uri}'; give models:/NAME@champion or "
@@ -312,11 +389,12 @@ def version_at(uri: str) -> RegisteredVersion:
     return found
 
 
-def _version_by_number(model: str, number: str) -> RegisteredVersion | None:
+def version_by_number(model: str, number: str) -> RegisteredVersion | None:
+    """The version of that number, or None where there is none."""
     try:
         return _registered(model, MlflowClient().get_model_version(model, number))
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if error.error_code in _NO_SUCH:
             return None
         raise
 
@@ -339,6 +417,11 @@ def tag_version(version: RegisteredVersion, tags: Mapping[str, str]) -> None:
     """Set tags of a registered version."""
     for name, value in tags.items():
         MlflowClient().set_model_version_tag(version.model, version.version, name, value)
+
+
+def untag_version(version: RegisteredVersion, name: str) -> None:
+    """Take a tag from a registered version. Repeatable."""
+    MlflowClient().delete_model_version_tag(version.model, version.version, name)
 
 
 def tags_of(version: RegisteredVersion) -> dict[str, str]:
@@ -517,10 +600,52 @@ def _flat(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
         yield from _flat(one, f"{prefix}.{name}" if prefix else name)
 
 
+def ensure_webhook(name: str, url: str, events: Sequence[WebhookEventStr], secret: str) -> None:
+    """The tracking server tells this address of these events, signed. Repeatable.
+
+    Raises ``UserError`` where the server has no webhooks, or refuses the address.
+    """
+    client = MlflowClient()
+    wanted: list[WebhookEventStr | WebhookEvent] = [WebhookEvent.from_str(one) for one in events]
+    try:
+        token: str | None = None
+        while True:
+            page = client.list_webhooks(max_results=100, page_token=token)
+            same = next((webhook for webhook in page if webhook.name == name), None)
+            token = page.token
+            if same is not None or not token:
+                break
+        if same is None:
+            client.create_webhook(name, url, wanted, secret=secret)
+        else:
+            client.update_webhook(
+                same.webhook_id, url=url, events=wanted, secret=secret, status="ACTIVE"
+            )
+    except MlflowException as error:
+        raise UserError(
+            f"the MLflow tracking server {mlflow.get_tracking_uri()} did not take the webhook "
+            f"{url}: {str(error).splitlines()[0][:200]}; for http:// it needs "
+            "MLFLOW_WEBHOOK_ALLOWED_SCHEMES=http,https, for loopback and private addresses "
+            "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS=true"
+        ) from error
+
+
 def run_link(run_id: str) -> str | None:
     """The page of a run, where the tracking server has pages."""
-    uri = mlflow.get_tracking_uri()
-    if not uri.startswith(("http://", "https://")):
+    pages = _pages()
+    if pages is None:
         return None
     experiment_id = MlflowClient().get_run(run_id).info.experiment_id
-    return f"{uri.rstrip('/')}/#/experiments/{experiment_id}/runs/{run_id}"
+    return f"{pages}/experiments/{experiment_id}/runs/{run_id}"
+
+
+def version_link(version: RegisteredVersion) -> str | None:
+    """The page of a registered version, where the tracking server has pages."""
+    pages = _pages()
+    model = urllib.parse.quote(version.model, safe="")
+    return pages and f"{pages}/models/{model}/versions/{version.version}"
+
+
+def _pages() -> str | None:
+    uri = mlflow.get_tracking_uri()
+    return f"{uri.rstrip('/')}/#" if uri.startswith(("http://", "https://")) else None

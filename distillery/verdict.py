@@ -5,14 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from distillery.benchmarking.percentiles import compare, percentile
+from distillery.gating import CONTROL, through_gates, written
 from distillery.measurements import Measurement
-from distillery.nouns import Candidate, Quality, Ruling, Verdict
+from distillery.nouns import Candidate, Facts, Quality, Ruling, Verdict
 from distillery.recipe import Gates
-
-_MERIT = {"class": "accuracy", "score": "Spearman ρ"}
-
-# 1026 of 5500 is 95 % of 1080 of 5500, and as quotients of floats a hair below
-_ROUNDING = 1e-9
 
 
 def judge(
@@ -49,20 +45,17 @@ def judge(
         ):
             ineligible = "measured on other hardware than the teacher; not comparable"
         if ineligible is not None:
-            rulings[candidate.name] = _ruling(candidate, False, False, [ineligible])
+            rulings[candidate.name] = _ruling(candidate, None, False, [ineligible])
             continue
-        if candidate.parity_failure is not None:
-            rulings[candidate.name] = _ruling(candidate, True, False, [candidate.parity_failure])
-            continue
-        kept, broken = _through_gates(
-            gates,
+        facts = _facts(
             candidate,
             quality[candidate.name],
             measurement[candidate.name],
             reference_quality,
             reference_measurement,
         )
-        rulings[candidate.name] = _ruling(candidate, True, not broken, broken or kept)
+        kept, broken = through_gates(gates, facts)
+        rulings[candidate.name] = _ruling(candidate, facts, not broken, broken or kept)
         if not broken:
             passed.append(candidate)
 
@@ -83,15 +76,9 @@ def judge(
         winner = reigning
     for candidate in passed:
         if candidate is not winner:
-            rulings[candidate.name] = _ruling(
-                candidate,
-                True,
-                True,
-                [
-                    *rulings[candidate.name].reasons,
-                    _why_second(candidate, winner, gates, quality, measurement),
-                ],
-            )
+            ruling = rulings[candidate.name]
+            why = _why_second(candidate, winner, gates, quality, measurement)
+            rulings[candidate.name] = _ruling(candidate, ruling.facts, True, [*ruling.reasons, why])
     unchanged = winner.digest == champion_digest
     what = "remains champion" if unchanged else "is promoted"
     return Verdict(
@@ -109,7 +96,7 @@ def _same_place(one: Measurement, other: Measurement) -> bool:
 
 def _why_not_eligible(candidate: Candidate, measurement: Measurement | None) -> str | None:
     if candidate.role == "control":
-        return "control: trained to compare with, never promoted"
+        return CONTROL
     if candidate.runtime == "pytorch":
         return "reference: measured to compare with; what is served runs in ONNX Runtime"
     if measurement is None:
@@ -117,81 +104,38 @@ def _why_not_eligible(candidate: Candidate, measurement: Measurement | None) -> 
     return None
 
 
-def _ruling(candidate: Candidate, eligible: bool, passed: bool, reasons: Sequence[str]) -> Ruling:
+def _ruling(
+    candidate: Candidate, facts: Facts | None, passed: bool, reasons: Sequence[str]
+) -> Ruling:
+    """Without facts it was not eligible."""
     return Ruling(
         candidate_name=candidate.name,
         candidate_digest=candidate.digest,
-        eligible=eligible,
+        eligible=facts is not None,
         passed=passed,
         reasons=tuple(reasons),
+        facts=facts,
     )
 
 
-def _through_gates(
-    gates: Gates,
+def _facts(
     candidate: Candidate,
     quality: Quality,
     measurement: Measurement,
     reference_quality: Quality,
     reference_measurement: Measurement,
-) -> tuple[list[str], list[str]]:
-    """What held and what broke, in words."""
-    kept: list[str] = []
-    broken: list[str] = []
-
-    def gate(name: str, holds: bool, value: str, relation: tuple[str, str], limit: str) -> None:
-        sign = relation[0] if holds else relation[1]
-        (kept if holds else broken).append(f"{name} {value} {sign} {limit}")
-
-    at_least, at_most = ("≥", "<"), ("≤", ">")
-    if gates.accuracy_kept_min is not None:
+) -> Facts:
+    p95 = percentile(measurement.latencies_ms, 0.95)
+    return Facts(
+        label_kind=quality.label_kind,
+        merit=quality.merit,
         # of a teacher that ranks no better than chance nothing can be kept
-        share = quality.merit / reference_quality.merit if reference_quality.merit > 0 else 0.0
-        gate(
-            f"{_MERIT[quality.label_kind]} kept",
-            share >= gates.accuracy_kept_min - _ROUNDING,
-            f"{share:.2%}",
-            at_least,
-            f"{gates.accuracy_kept_min:.2%}",
-        )
-    if gates.accuracy_min is not None:
-        gate(
-            _MERIT[quality.label_kind],
-            quality.merit >= gates.accuracy_min,
-            _written(quality, quality.merit),
-            at_least,
-            _written(quality, gates.accuracy_min),
-        )
-    if gates.latency_p95_ms_max is not None:
-        p95 = percentile(measurement.latencies_ms, 0.95)
-        if p95 is None:
-            broken.append("too few requests were timed for a p95; raise benchmark.requests")
-        else:
-            gate(
-                "p95",
-                p95.value <= gates.latency_p95_ms_max,
-                f"{p95.value:.2f} ms",
-                at_most,
-                f"{gates.latency_p95_ms_max:.2f} ms",
-            )
-    if gates.size_bytes_max is not None:
-        gate(
-            "size",
-            candidate.size_bytes <= gates.size_bytes_max,
-            f"{candidate.size_bytes:,} bytes",
-            at_most,
-            f"{gates.size_bytes_max:,} bytes",
-        )
-    if gates.speedup_min is not None:
-        speedup = _p50(reference_measurement) / _p50(measurement)
-        gate(
-            "speed-up",
-            speedup >= gates.speedup_min,
-            f"{speedup:.1f}×",
-            at_least,
-            f"{gates.speedup_min:.1f}×",
-        )
-    return kept or ["no gate limits it"], broken
+        merit_kept=quality.merit / reference_quality.merit if reference_quality.merit > 0 else 0.0,
+        latency_p95_ms=p95.value if p95 else None,
+        size_bytes=candidate.size_bytes,
+        speedup=_p50(reference_measurement) / _p50(measurement),
+        parity_failure=candidate.parity_failure,
+    )
 
 
 def _best(
@@ -267,7 +211,7 @@ def _why_second(
             better = {"class": "is more accurate", "score": "has the higher Spearman ρ"}
             return (
                 f"passed, but {winner.name} {better[best.label_kind]} "
-                f"({_written(best, best.merit)})"
+                f"({written(best.label_kind, best.merit)})"
             )
         case "latency" if _tie(candidate, winner, measurement):
             return f"passed, as fast as {winner.name}, which is smaller or reigns already"
@@ -286,10 +230,6 @@ def _nearest(rulings: dict[str, Ruling], candidates: Sequence[Candidate]) -> str
         return ""
     nearest = min(eligible, key=lambda c: len(rulings[c.name].reasons))
     return f"Nearest was {nearest.name}: {'; '.join(rulings[nearest.name].reasons)}."
-
-
-def _written(quality: Quality, merit: float) -> str:
-    return f"{merit:.2%}" if quality.label_kind == "class" else f"{merit:.4f}"
 
 
 def _p50(measurement: Measurement) -> float:

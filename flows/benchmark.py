@@ -14,6 +14,7 @@ from distillery.subjects.findings import BenchmarkFindings
 from flows.closing import close_failed, close_killed
 from tasks.benchmark_models import benchmark_models
 from tasks.check_models import check_models
+from tasks.ownership import sign
 from tasks.publish_benchmark import publish_benchmark
 
 
@@ -27,6 +28,7 @@ from tasks.publish_benchmark import publish_benchmark
 )
 def benchmark(asked: Asked, report: Path | None = None) -> BenchmarkFindings:
     """From names of models to how quick they are. ``report`` is a folder; else the storage's."""
+    sign()
     ready = check_models(asked)
     tracking.close_orphans()
     flow_run_id = str(prefect.runtime.flow_run.id)

@@ -8,9 +8,14 @@ import typer
 from flows.commands.benchmark import benchmark
 from flows.commands.check import check
 from flows.commands.compress import compress
+from flows.commands.deploy import deploy
 from flows.commands.join import join
 from flows.commands.predict import predict
+from flows.commands.promote import promote
+from flows.commands.receive_webhooks import receive_webhooks
 from flows.commands.recipes import recipes
+from flows.commands.reconcile import reconcile
+from flows.commands.rollback import rollback
 from flows.commands.ui import ui
 
 app = typer.Typer(
@@ -23,5 +28,18 @@ app = typer.Typer(
 )
 
 # one line lists each sub-command, in the order of the help
-for command in (compress, benchmark, recipes, check, predict, join, ui):
+for command in (
+    compress,
+    benchmark,
+    recipes,
+    check,
+    predict,
+    promote,
+    rollback,
+    deploy,
+    reconcile,
+    receive_webhooks,
+    join,
+    ui,
+):
     app.command()(command)

@@ -24,6 +24,7 @@ from distillery.recipe import AnyStudent, Launcher, Recipe
 from distillery.registry.registration import Origin
 from distillery.verdict import judge
 from flows.closing import close_failed, close_killed
+from flows.settled import failed
 from tasks.augment_dataset import augment_dataset
 from tasks.benchmark_candidates import benchmark_candidates
 from tasks.check_recipe import check_recipe
@@ -34,6 +35,7 @@ from tasks.evaluate_candidate import evaluate_candidate
 from tasks.export_fp32 import export_fp32
 from tasks.fetch_champion import fetch_champion
 from tasks.fine_tune_teacher import fine_tune_teacher
+from tasks.ownership import sign
 from tasks.package_pytorch import package_pytorch
 from tasks.prepare_corpus import prepare_corpus
 from tasks.prepare_dataset import prepare_dataset
@@ -56,6 +58,7 @@ from tasks.train_language_model import train_language_model
 )
 def compress(recipe: Recipe) -> Findings:
     """From data to a promoted model, or to the reasons why there is none."""
+    sign()
     check_recipe(recipe)
     tracking.close_orphans()
     flow_run_id = str(prefect.runtime.flow_run.id)
@@ -154,7 +157,9 @@ def compress(recipe: Recipe) -> Findings:
             recipe_digest=recipe_digest,
         ),
     )
-    versions = promote_winner(verdict, versions, recipe.registered_model)
+    promotion = promote_winner(
+        verdict, versions, recipe.registered_model, recipe.gates, recipe.deploy
+    )
 
     findings = Findings(
         recipe_name=recipe.name,
@@ -180,9 +185,12 @@ def compress(recipe: Recipe) -> Findings:
         gains=tuple(gains),
         temperature_study=study,
         verdict=verdict,
-        versions=versions,
+        versions=promotion.versions,
+        decision=promotion.decision,
     )
     publish_report(findings, run.run_id)
+    if findings.decision is not None and not findings.decision.holds:
+        return failed(findings.decision.summary)  # type: ignore[no-any-return]
     tracking.close_flow_run(flow_run_id, "FINISHED")
     return findings
 

@@ -1,7 +1,9 @@
 """What all sub-commands share: the two streams, their options, and errors in one clear line."""
 
+import getpass
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,6 +44,11 @@ def one_clear_line() -> Iterator[None]:
     except KeyboardInterrupt:
         err.print("distillery: stopped; run the same command again to go on where it was")
         raise typer.Exit(130) from None
+
+
+def this_person() -> str:
+    """Who asks, as far as this machine knows: ``user@host``."""
+    return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
 def escaped(text: str) -> str:

@@ -27,7 +27,7 @@ def serve_pages(console: Console, *, prefect_port: int, mlflow_port: int) -> Non
         ("Prefect", prefect_port, "--prefect-port"),
         ("MLflow", mlflow_port, "--mlflow-port"),
     ):
-        _refuse_taken(name, port, option)
+        refuse_taken(name, port, option)
     root = storage.ready()
     backend = tracking.connect()
     if backend.startswith("http"):
@@ -83,11 +83,12 @@ def serve_pages(console: Console, *, prefect_port: int, mlflow_port: int) -> Non
                     server.kill()
 
 
-def _refuse_taken(name: str, port: int, option: str) -> None:
+def refuse_taken(name: str, port: int, option: str, host: str = "127.0.0.1") -> None:
+    """Raises ``UserError`` where the port cannot be listened on."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((host, port))
         except OSError as error:
             raise UserError(
                 f"port {port} for {name} is taken; end what runs there, or choose another "

@@ -50,7 +50,7 @@ def publish_report(findings: Findings, run_id: str) -> Path:
 
     png = base64.b64encode(accuracy_against_latency.png(findings)).decode()
     create_markdown_artifact(
-        f"## {findings.verdict.summary}\n\n{tables.as_markdown(rows)}",
+        f"## {findings.verdict.summary}\n\n{_told(findings, run_id)}\n\n{tables.as_markdown(rows)}",
         key="verdict",
         description=f"What {findings.recipe_name} came to",
     )
@@ -72,7 +72,22 @@ def publish_report(findings: Findings, run_id: str) -> Path:
             description="Accuracy against temperature",
         )
     create_link_artifact(report.as_uri(), link_text="Report", key="report")
-    link = tracking.run_link(run_id)
-    if link is not None:
-        create_link_artifact(link, link_text="MLflow run", key="mlflow-run")
+    for text, link in _pages(findings, run_id):
+        create_link_artifact(link, link_text=text, key=text.lower().replace(" ", "-"))
     return report
+
+
+def _told(findings: Findings, run_id: str) -> str:
+    """What became of the winner, and where to look."""
+    told = [findings.decision.summary + "."] if findings.decision else []
+    told += [f"[{text}]({link})" for text, link in _pages(findings, run_id)]
+    return " ".join(told)
+
+
+def _pages(findings: Findings, run_id: str) -> list[tuple[str, str]]:
+    """Of MLflow: the run, and the winner's version. None where it has no pages."""
+    pages = [("MLflow run", tracking.run_link(run_id))]
+    for version in findings.versions:
+        if findings.decision is not None and version.version == findings.decision.version:
+            pages.append(("MLflow version", tracking.version_link(version)))
+    return [(text, link) for text, link in pages if link is not None]

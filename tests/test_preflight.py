@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from export import tiny
+from registry.places import FilePlace
 
 from distillery import preflight
 from distillery.errors import UserError
@@ -33,6 +34,15 @@ def recipe(tmp_path: Path, storage_root: Path) -> dict[str, Any]:
 
 def _check(recipe: dict[str, Any], **changes: Any) -> preflight.Plan:
     return preflight.check(Recipe.model_validate({**recipe, **changes}))
+
+
+def test_a_place_that_is_not_ready_is_told_before_training(
+    recipe: dict[str, Any], tmp_path: Path
+) -> None:
+    place = FilePlace(folder=tmp_path, trouble="is not ready")
+    sound = Recipe.model_validate(recipe).model_copy(update={"deploy": place})
+    with pytest.raises(UserError, match="the place is not ready"):
+        preflight.check(sound)
 
 
 def test_a_sound_recipe_says_how_much_is_trained(recipe: dict[str, Any]) -> None:

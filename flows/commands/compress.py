@@ -70,6 +70,7 @@ def _summary(findings: "Findings") -> dict[str, object]:
         "temperature_study": (
             findings.temperature_study.model_dump() if findings.temperature_study else None
         ),
+        "decision": findings.decision.model_dump() if findings.decision else None,
         "versions": [version.model_dump() for version in findings.versions],
         "flow_run_id": findings.flow_run_id,
         "report": str(storage.root() / "reports" / findings.flow_run_id / "report.html"),
@@ -99,6 +100,8 @@ def _show(findings: "Findings") -> None:
         out.print(study_table(study_rows(findings.temperature_study)))
     colour = "green" if findings.verdict.promoted else "yellow"
     out.print(f"[bold {colour}]{escaped(findings.verdict.summary)}[/]")
+    if findings.decision is not None and findings.decision.address is not None:
+        out.print(f"Served at {findings.decision.address}.")
     report = storage.root() / "reports" / findings.flow_run_id / "report.html"
     out.print(f"Report: {report}", soft_wrap=True)
     out.print("Pages: `distillery ui` opens Prefect and MLflow on this machine.")

@@ -71,6 +71,29 @@ def test_lineage_stands_on_the_version(home: Home, first: Outcome) -> None:
     assert student["flow_run_id"] == first.summary["flow_run_id"]
     for key in ("role", "precision", "code", "data_digest", "recipe_digest", "reasons"):
         assert student[key]
+    for fact in ("accuracy", "accuracy_kept", "latency_p95_ms", "speedup", "size_bytes"):
+        assert float(student[fact]) > 0
+    winner = tags[version_of[first.summary["winner"]]]
+    assert winner["decision"] == "accepted"
+    assert winner["decision_flow_run_id"] == first.summary["flow_run_id"]
+    assert winner["requested_by"] == "Prefect flow run compress-quickstart"
+    with sqlite3.connect(home.folder / "storage" / "mlflow.db") as database:
+        of_model = dict(database.execute("select key, value from registered_model_tags"))
+    assert json.loads(of_model["distillery.gates"])["accuracy_kept_min"] == 0.2
+    assert of_model["distillery.accepted_version"] == version_of[first.summary["winner"]]
+
+
+def test_a_version_that_lost_may_be_promoted_by_hand_and_a_control_may_not(
+    home: Home, first: Outcome
+) -> None:
+    version_of = {v["candidate_name"]: v["version"] for v in first.summary["versions"]}
+    done = home.run("promote", "quickstart", version_of["one-layer-control int8"])
+    assert done.returncode == 2
+    assert "control: trained to compare with" in " ".join(done.stderr.split())
+    done = home.run("promote", "quickstart", version_of["teacher fp32"], "--json")
+    assert json.loads(done.stdout)["champion"] == version_of["teacher fp32"]
+    done = home.run("rollback", "quickstart", "--json")
+    assert json.loads(done.stdout)["champion"] == version_of[first.summary["winner"]]
 
 
 def test_an_unchanged_run_trains_nothing_and_registers_nothing(home: Home, first: Outcome) -> None:

@@ -8,9 +8,10 @@ import pytest
 from run_by_hand import EVIL, run, study
 
 from distillery.measurements import ColdStart, Measurement, RatePoint, ServerLoad
-from distillery.nouns import Artifact, Checkpoint, Corpus, Findings
+from distillery.nouns import Artifact, Checkpoint, Corpus, Decision, Findings
 from distillery.report import page
 from distillery.report.plots import accuracy_against_latency, accuracy_against_temperature
+from distillery.report.sections import verdict
 from distillery.report.sections.lineage import lineage
 
 VOID = {"meta", "br", "img", "input", "link", "hr"}
@@ -127,6 +128,24 @@ def test_a_run_without_a_winner_says_so(not_promoted: tuple[str, Reader]) -> Non
     assert "It was not promoted." in reader.text
     assert "No version was registered." in reader.text
     assert "accuracy kept 88.89% is judged" in reader.text
+
+
+def test_a_winner_that_does_not_serve_is_not_called_promoted() -> None:
+    findings = run()
+    decision = Decision(
+        model=findings.model,
+        version="2",
+        outcome="refused",
+        reasons=("it does not start",),
+        requested_by="ann@desk",
+        champion="1",
+    )
+    refused = findings.model_copy(update={"decision": decision})
+    assert verdict.title(refused) == "student int8 passed, and does not serve"
+    assert verdict.lede(refused) == (
+        f"{findings.model} version 2 is refused: it does not start; champion is version 1."
+    )
+    assert verdict.tone(refused) == "nothing"
 
 
 def test_a_champion_that_stays() -> None:

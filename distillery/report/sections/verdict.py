@@ -9,7 +9,7 @@ _PREFERENCES = {"latency": "the lowest latency", "size": "the smallest file"}
 
 def tone(findings: Findings) -> str:
     """The style of the page's top: promoted, kept, or nothing."""
-    if findings.verdict.winner_digest is None:
+    if findings.verdict.winner_digest is None or _is_refused(findings):
         return "nothing"
     return "kept" if findings.verdict.champion_unchanged else "promoted"
 
@@ -20,6 +20,8 @@ def title(findings: Findings) -> str:
     if verdict.winner_digest is None:
         kept = "; the reigning champion stays" if verdict.champion_unchanged else ""
         return f"Nothing was promoted{kept}"
+    if _is_refused(findings):
+        return f"{verdict.winner_name} passed, and does not serve"
     if verdict.champion_unchanged:
         return f"{verdict.winner_name} remains champion"
     return f"{verdict.winner_name} is promoted"
@@ -27,6 +29,8 @@ def title(findings: Findings) -> str:
 
 def lede(findings: Findings) -> str:
     """The judge's own words, without those that the title says already."""
+    if findings.decision is not None and not findings.decision.holds:
+        return f"{findings.decision.summary}."
     summary = findings.verdict.summary
     what, colon, why = summary.partition(": ")
     if not colon or not title(findings).startswith(what):
@@ -38,6 +42,10 @@ def lede(findings: Findings) -> str:
             f" {passed} candidates passed the gates, and the recipe prefers {preference(findings)}."
         )
     return why
+
+
+def _is_refused(findings: Findings) -> bool:
+    return findings.decision is not None and not findings.decision.holds
 
 
 def preference(findings: Findings) -> str:

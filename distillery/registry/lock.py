@@ -1,0 +1,27 @@
+"""One decision about a model at a time, on this machine."""
+
+import fcntl
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from distillery import digests, storage
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def only_one(model: str) -> Iterator[None]:
+    """Wait until nobody else decides about this model. A process that dies lets go.
+
+    Between machines it is Prefect that waits: see ``tasks/one_at_a_time.py``.
+    """
+    folder = storage.ready() / "locks"
+    folder.mkdir(exist_ok=True)
+    with (folder / f"{digests.of_json(model)[:24]}.lock").open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.info("waiting for another decision about %s", model)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
