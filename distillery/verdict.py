@@ -1,6 +1,7 @@
 """The judge: measurements and gates in, verdict out. Pure: no clock, no file, no network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -14,6 +15,8 @@ _MERIT = {"class": "accuracy", "score": "Spearman ρ"}
 # 1026 of 5500 is 95 % of 1080 of 5500, and as quotients of floats a hair below
 _ROUNDING = 1e-9
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 def judge(
     *,
@@ -22,8 +25,13 @@ def judge(
     qualities: Sequence[Quality],
     measurements: Sequence[Measurement],
     champion_digest: str | None,
+    set_aside: Mapping[str, str] = _NOTHING,
 ) -> Verdict:
     """Which candidate to promote, and why not each other.
+
+    A candidate has one measurement: of several configurations, the one that it would run in. Some
+    need none: what breaks a gate whatever the clock says, and what a search has ``set_aside``, by
+    name, with the reason.
 
     The reference for accuracy kept and speed-up is the teacher in PyTorch. ``champion_digest`` is
     the reigning champion's; it is dethroned only by a candidate that passes and is better in what
@@ -43,7 +51,12 @@ def judge(
     rulings: dict[str, Ruling] = {}
     passed: list[Candidate] = []
     for candidate in candidates:
-        ineligible = _why_not_eligible(candidate, measurement.get(candidate.name))
+        if candidate.name not in measurement and _may_win(candidate):
+            untimed = broken_untimed(gates, candidate, quality[candidate.name], reference_quality)
+            if untimed:
+                rulings[candidate.name] = _ruling(candidate, True, False, untimed)
+                continue
+        ineligible = _why_not_eligible(candidate, measurement.get(candidate.name), set_aside)
         if ineligible is None and not _same_place(
             measurement[candidate.name], reference_measurement
         ):
@@ -107,13 +120,45 @@ def _same_place(one: Measurement, other: Measurement) -> bool:
     return (one.fingerprint, one.target) == (other.fingerprint, other.target)
 
 
-def _why_not_eligible(candidate: Candidate, measurement: Measurement | None) -> str | None:
+def broken_untimed(
+    gates: Gates, candidate: Candidate, quality: Quality, reference_quality: Quality
+) -> list[str]:
+    """Why a candidate cannot pass, however fast it is; empty where it may."""
+    if candidate.parity_failure is not None:
+        return [candidate.parity_failure]
+    untimed = gates.model_copy(update={"latency_p95_ms_max": None, "speedup_min": None})
+    return _through_gates(untimed, candidate, quality, None, reference_quality, None)[1]
+
+
+def broken_gates(
+    gates: Gates,
+    candidate: Candidate,
+    quality: Quality,
+    measurement: Measurement,
+    reference_quality: Quality,
+    reference_measurement: Measurement,
+) -> list[str]:
+    """Why a candidate, as it was measured, does not pass; empty where it does."""
+    if candidate.parity_failure is not None:
+        return [candidate.parity_failure]
+    return _through_gates(
+        gates, candidate, quality, measurement, reference_quality, reference_measurement
+    )[1]
+
+
+def _may_win(candidate: Candidate) -> bool:
+    return candidate.role != "control" and candidate.runtime != "pytorch"
+
+
+def _why_not_eligible(
+    candidate: Candidate, measurement: Measurement | None, set_aside: Mapping[str, str]
+) -> str | None:
     if candidate.role == "control":
         return "control: trained to compare with, never promoted"
     if candidate.runtime == "pytorch":
         return "reference: measured to compare with; what is served runs in ONNX Runtime"
     if measurement is None:
-        return "not measured"
+        return set_aside.get(candidate.name, "not measured")
     return None
 
 
@@ -131,11 +176,11 @@ def _through_gates(
     gates: Gates,
     candidate: Candidate,
     quality: Quality,
-    measurement: Measurement,
+    measurement: Measurement | None,
     reference_quality: Quality,
-    reference_measurement: Measurement,
+    reference_measurement: Measurement | None,
 ) -> tuple[list[str], list[str]]:
-    """What held and what broke, in words."""
+    """What held and what broke, in words. Without measurements, gates on time are not asked."""
     kept: list[str] = []
     broken: list[str] = []
 
@@ -162,7 +207,7 @@ def _through_gates(
             at_least,
             _written(quality, gates.accuracy_min),
         )
-    if gates.latency_p95_ms_max is not None:
+    if measurement is not None and gates.latency_p95_ms_max is not None:
         p95 = percentile(measurement.latencies_ms, 0.95)
         if p95 is None:
             broken.append("too few requests were timed for a p95; raise benchmark.requests")
@@ -182,7 +227,7 @@ def _through_gates(
             at_most,
             f"{gates.size_bytes_max:,} bytes",
         )
-    if gates.speedup_min is not None:
+    if measurement and reference_measurement and gates.speedup_min is not None:
         speedup = _p50(reference_measurement) / _p50(measurement)
         gate(
             "speed-up",
