@@ -67,7 +67,9 @@ class Instances:
 
     def single(self, rows: Sequence[int], padding: Padding) -> Timed:
         """Milliseconds of each row's request; each instance answers its share, one at a time."""
-        answers = self._dealt("single", padding, [{"rows": rows[i :: len(self)]} for i in self._all])
+        answers = self._dealt(
+            "single", padding, [{"rows": rows[i :: len(self)]} for i in self._all]
+        )
         return (
             _together([one["end_to_end_ms"] for one in answers], len(rows)),
             _together([one["model_ms"] for one in answers], len(rows)),

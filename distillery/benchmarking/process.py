@@ -24,9 +24,7 @@ _LAST_WORDS_LINES = 8
 class WorkerProcess:
     """One engine in a process of its own; leaving the context ends the process."""
 
-    def __init__(
-        self, entry: Entry, threads: int, stderr: Path, cpus: Sequence[int] = ()
-    ) -> None:
+    def __init__(self, entry: Entry, threads: int, stderr: Path, cpus: Sequence[int] = ()) -> None:
         self.entry = entry
         self.opening = {
             "folder": str(entry.folder.absolute()),
