@@ -160,7 +160,8 @@ def _trials(
         of_one = list(group)
         quickest = min(of_one, key=choice.relative_p50)
         for one in of_one:
-            slower = f"quicker with {quickest.measurement.threads} threads"
+            threads = quickest.measurement.threads
+            slower = f"quicker with {threads} thread{'' if threads == 1 else 's'}"
             why[name(one), one.measurement.threads] = (
                 None if one is quickest else slower,
                 "a reference, for its latency alone",
