@@ -127,9 +127,7 @@ def _best(*measurements: Measurement, **gates: Any) -> dict[str, tuple[str, int,
 
 def test_the_best_for_each_goal_under_the_gates() -> None:
     alone = make_measurement(_A, latency_ms=1.0, threads=2)
-    together = make_measurement(
-        _A, latency_ms=1.8, threads=1, instances=2, offline=_rates(1500.0)
-    )
+    together = make_measurement(_A, latency_ms=1.8, threads=1, instances=2, offline=_rates(1500.0))
     accurate = make_measurement(_B, latency_ms=2.0, threads=1)
     every = (alone, together, accurate)
     assert _best(*every) == {"latency": ("a int8", 2, 1), "throughput": ("a int8", 1, 2)}
