@@ -277,8 +277,15 @@ def test_what_a_search_set_aside_is_told_with_its_reason() -> None:
 def test_what_breaks_a_gate_whatever_the_clock_says_is_refused_unmeasured() -> None:
     made = make_candidate("small int8", size_bytes=3000)
     unmeasured = Case(candidate=made, quality=make_quality(made, right=50), measurement=None)
-    gates = {"accuracy_min": 0.8, "size_bytes_max": 2000, "latency_p95_ms_max": 5, "speedup_min": 2}
-    ruling = _ruling(_judge(unmeasured, _case("small fp32"), **gates), "small int8")
+    verdict = _judge(
+        unmeasured,
+        _case("small fp32"),
+        accuracy_min=0.8,
+        size_bytes_max=2000,
+        latency_p95_ms_max=5,
+        speedup_min=2,
+    )
+    ruling = _ruling(verdict, "small int8")
     assert (ruling.eligible, ruling.passed) == (True, False)
     assert ruling.reasons == ("accuracy 50.00% < 80.00%", "size 3,000 bytes > 2,000 bytes")
 

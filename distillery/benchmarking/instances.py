@@ -96,7 +96,7 @@ class Instances:
         arrivals, each instance's are Poisson too.
         """
         whose = rng.integers(len(self), size=len(rows))
-        shares = [np.flatnonzero(whose == i) for i in self._all]
+        shares: list[list[int]] = [np.flatnonzero(whose == i).tolist() for i in self._all]
         answers = self._dealt(
             "serve",
             padding,

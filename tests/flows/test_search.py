@@ -12,8 +12,8 @@ from distillery.nouns import Findings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-_THREADS = [1, 2][: available_cores()]
-_SEARCH = f"search={{threads: {_THREADS}, instances: {_THREADS}, tables: [{{shared_rows: 64}}]}}"
+_INSTANCES = [1, 2][: available_cores()]
+_SEARCH = f"search={{threads: [1], instances: {_INSTANCES}, tables: [{{shared_rows: 64}}]}}"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_tables_are_candidates_and_each_goal_has_its_best(home: Home, first: Out
     found = first.summary["search"]
     assert {best["goal"] for best in found["best"]} == {"latency", "throughput"}
     # teacher and student, each in PyTorch, fp32, int8 and int8 with shared rows
-    assert len(found["trials"]) == 8 * len(_THREADS)
+    assert len(found["trials"]) == 8
     assert not any(trial["reused"] for trial in found["trials"])
     judged = {one["candidate"]: one for one in found["measured"] if one["judged"]}
     winner = judged[first.summary["winner"]]
@@ -56,7 +56,7 @@ def test_the_champion_is_served_with_the_threads_it_won_with(home: Home, first: 
     with sqlite3.connect(home.folder / "storage" / "mlflow.db") as database:
         query = "select value from model_version_tags where version = ? and key = ?"
         (tag,) = database.execute(query, (version, "distillery.threads")).fetchone()
-    assert tag == str(winner["threads"])
+    assert tag == str(winner["threads"]) == "1", "and not one a core"
 
 
 def test_run_again_nothing_is_made_or_screened_again(home: Home, first: Outcome) -> None:
@@ -71,7 +71,7 @@ def test_run_again_nothing_is_made_or_screened_again(home: Home, first: Outcome)
 def test_check_says_how_much_would_be_measured_and_what_does_not_fit(home: Home) -> None:
     done = home.run("check", "quickstart", "--json", "--set", _SEARCH)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["search"]["screened"] == 8 * len(_THREADS)
+    assert json.loads(done.stdout)["search"]["screened"] == 8
     refused = home.run("check", "quickstart", "--set", "search={threads: [1000]}")
     assert refused.returncode == 2
     (line,) = refused.stderr.strip().splitlines()

@@ -1,6 +1,7 @@
 """Median latency over threads, and throughput over the cores in use, a line a candidate."""
 
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -13,7 +14,9 @@ from distillery.report.plots.figure import as_svg, legend, new_figure, titles
 from distillery.report.plots.series import shortened
 from distillery.report.search import SearchRow
 
-_STYLES = ("-", "--", ":", "-.")
+LineStyle = Literal["-", "--", ":", "-."]
+
+_STYLES: tuple[LineStyle, ...] = ("-", "--", ":", "-.")
 
 
 def svg(rows: Sequence[SearchRow]) -> str:
@@ -56,11 +59,14 @@ def _drawn(rows: Sequence[SearchRow]) -> Figure:
         handles.append(
             Line2D([], [], color=colour, linestyle=style, marker="o", label=shortened(name))
         )
-    for axes, count in ((left, lambda row: row.threads), (right, lambda row: row.cores)):
+    for axes, counts in (
+        (left, {row.threads for row in rows}),
+        (right, {row.cores for row in rows}),
+    ):
         axes.set_yscale("log")
         axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_xscale("log", base=2)
-        axes.xaxis.set_major_locator(FixedLocator(sorted({count(row) for row in rows})))
+        axes.xaxis.set_major_locator(FixedLocator(sorted(counts)))
         axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.margins(x=0.15)
@@ -78,7 +84,7 @@ def _line(
     x: Callable[[SearchRow], float],
     y: Callable[[SearchRow], float],
     colour: str,
-    style: str,
+    style: LineStyle,
     mark: str = "o",
 ) -> None:
     axes.plot(
