@@ -39,6 +39,8 @@ def test_tables_are_candidates_and_each_goal_has_its_best(home: Home, first: Out
     judged = {one["candidate"]: one for one in found["measured"] if one["judged"]}
     winner = judged[first.summary["winner"]]
     assert winner["instances"] == 1
+    rows = {row["candidate"]: row for row in first.summary["results"]}
+    assert rows[first.summary["winner"]]["threads"] == winner["threads"]
     report = Path(first.summary["report"])
     assert 'id="search"' in report.read_text()
     findings = Findings.model_validate_json((report.parent / "findings.json").read_text())
