@@ -215,14 +215,24 @@ class Measurement(Noun):
     candidate_digest: str
     target: str
     fingerprint: Fingerprint
-    threads: int
+    threads: int = Field(description="Of each instance, within operators.")
+    instances: int = Field(
+        default=1,
+        ge=1,
+        description="Processes of one engine each, asked at the same time: latencies are those "
+        "under that load, throughputs their sum.",
+    )
+    cpus: tuple[tuple[int, ...], ...] = Field(
+        default=(),
+        description="Logical CPUs that each instance was pinned to; empty: it could go anywhere.",
+    )
     single_stream: tuple[SingleStream, ...] = Field(min_length=1, description="One a padding.")
     offline: tuple[OfflineBatches, ...] = Field(description="One a padding and batch size.")
     server: ServerLoad | None = None
     cold_starts: tuple[ColdStart, ...] = ()
     load_ms: float
     first_prediction_ms: float
-    peak_memory_bytes: int
+    peak_memory_bytes: int = Field(description="Of all instances together.")
     warmup_requests: int
     noise: Noise
 
@@ -239,11 +249,13 @@ class Measurement(Noun):
     @property
     def rows_per_second(self) -> float:
         """Throughput: of the batch sizes with the padding that is judged, the highest median."""
-        return max(
-            median(batches.rows_per_second)
-            for batches in self.offline
-            if batches.padding == self.single_stream[0].padding
-        )
+        return median(self.best_batches.rows_per_second)
+
+    @property
+    def best_batches(self) -> OfflineBatches:
+        """Those of the batch size with the highest throughput, with the padding that is judged."""
+        judged = (b for b in self.offline if b.padding == self.single_stream[0].padding)
+        return max(judged, key=lambda batches: median(batches.rows_per_second))
 
 
 def _percentile(samples: tuple[float, ...], q: float) -> float | None:

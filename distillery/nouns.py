@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from distillery import digests
 from distillery.measurements import Measurement
 from distillery.noun import Noun
+from distillery.search.outcome import Searched
 
 LabelKind = Literal["class", "score"]
 """What a label is: one of several names, or a number."""
@@ -500,6 +501,7 @@ class Findings(Noun):
     candidates: tuple[Candidate, ...]
     qualities: tuple[Quality, ...] = Field(description="One a candidate, by name.")
     measurements: tuple[Measurement, ...] = Field(description="Of those that were benchmarked.")
+    searched: Searched | None = Field(default=None, description="Where the recipe asked for it.")
     gains: tuple[Gain, ...]
     temperature_study: StudiedTemperatures | None = Field(
         default=None, description="Where the recipe asked for one."

@@ -11,6 +11,7 @@ from distillery.launch import launching
 from distillery.noun import Noun
 from distillery.objectives.base import Training
 from distillery.recipe import AnyStudent, Recipe
+from distillery.search import planning
 from distillery.teachers import hub
 from distillery.teachers.cnn import CnnTeacher
 
@@ -33,19 +34,21 @@ class Plan(Noun):
     score_range: tuple[float, float] | None
     leaked_rows_removed: int
     trainings: int
+    search: planning.SearchPlan | None
 
 
 def check(recipe: Recipe) -> Plan:
     """Seconds, no training.
 
     Raises ``UserError`` for the first thing that would stop the run later: storage, tracking
-    server, launcher, place, data, teacher, students, gates.
+    server, launcher, place, search, data, teacher, students, gates.
     """
     root = storage.ready()
     tracking_uri = tracking.connect()
     _check_launcher(recipe)
     if recipe.deploy is not None:
         recipe.deploy.check()
+    search = planning.planned(recipe)
     splits = preparation.load(recipe.data)
     for name, source in recipe.teachers.items():
         source.check(splits.label_names)
@@ -84,6 +87,7 @@ def check(recipe: Recipe) -> Plan:
             for student in recipe.students
         )
         + _trainings_studied(recipe),
+        search=search,
     )
 
 
@@ -249,7 +253,7 @@ def _check_general(recipe: Recipe) -> None:
 
 def _check_size_gate(recipe: Recipe, limit: int, splits: Splits) -> None:
     weights = parameters(recipe, labels=len(splits.label_names), image_shape=splits.image_shape)
-    if recipe.export.tables.shared_rows is not None:
+    if any(export.tables.shared_rows is not None for _, export in recipe.forms("student")):
         return  # how many rows are left is known only after the texts were read
     by_label = {one.label: one.bytes_per_weight for one in recipe.export.quantizations}
     by_label["fp32"] = _FP32_BYTES

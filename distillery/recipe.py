@@ -22,8 +22,9 @@ from distillery.export.quantization.int8_static import Int8Static
 from distillery.export.quantization.weights_only import WeightsOnly
 from distillery.measurements import Scenario
 from distillery.noun import Noun
-from distillery.nouns import Checkpoint, Ensemble, LabelKind, Teacher
+from distillery.nouns import Checkpoint, Ensemble, LabelKind, Role, Teacher
 from distillery.objectives.base import Training
+from distillery.search.settings import Search
 from distillery.students.bilstm import BiLstm
 from distillery.students.early_exits import EarlyExits
 from distillery.students.from_layers import FromLayers
@@ -343,6 +344,12 @@ class Recipe(Noun):
     threads: int = Field(
         default=0, ge=0, le=1024, title="Threads", description="0 means one a core."
     )
+    search: Search | None = Field(
+        default=None,
+        title="Search",
+        description="Also try other threads, instances and embedding tables; left out, each "
+        "candidate is measured once, with 'threads'.",
+    )
     gates: Gates = Field(default=Gates(), title="Gates")
     deploy: AnyPlace | None = Field(
         default=None,
@@ -379,6 +386,20 @@ class Recipe(Noun):
     def studied(self) -> AnyStudent | None:
         """Whose temperatures and weights are compared."""
         return self.temperature_study.chosen(self.students) if self.temperature_study else None
+
+    def forms(self, role: Role) -> tuple[tuple[AnyQuantization, Export], ...]:
+        """What is made of a checkpoint beside fp32: each quantization, and how it is exported.
+
+        A search tries more embedding tables, but not on controls, which are never promoted.
+        """
+        tables = [self.export.tables]
+        if self.search is not None and role != "control":
+            tables += [one for one in self.search.tables if one != self.export.tables]
+        return tuple(
+            (quantization, self.export.model_copy(update={"tables": one}))
+            for quantization in self.export.quantizations
+            for one in (tables if quantization.has_small_tables else tables[:1])
+        )
 
     @property
     def registered_model(self) -> str:
@@ -455,6 +476,24 @@ class Recipe(Noun):
             )
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError("a seed stands twice in seeds")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_searched(self) -> "Recipe":
+        if self.search is None:
+            return self
+        if self.threads:
+            raise ValueError(
+                "threads and search.threads are both given; leave out threads, which the search "
+                "chooses"
+            )
+        if self.search.tables and self.data.kind == "image":
+            raise ValueError("search.tables is for text; images have no embedding tables")
+        if self.search.tables and len(self.forms("student")) == len(self.export.quantizations):
+            raise ValueError(
+                "search.tables adds nothing: no quantization of the recipe keeps small tables, or "
+                "export.tables is the same; leave it out"
+            )
         return self
 
     @model_validator(mode="after")

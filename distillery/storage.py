@@ -5,6 +5,7 @@ Everything of a project lies under one root (``DISTILLERY_STORAGE``, default ``.
     artifacts/<kind>/<digest>/   what the steps made
     results/                     the steps' nouns, kept by Prefect
     work/<step key>/             unfinished trainings, resumed after a crash
+    screenings/                  what a search need not measure twice
     mlflow.db  mlartifacts/      the tracking store, unless MLFLOW_TRACKING_URI says otherwise
     reports/<flow run>/          one page a run
 """
@@ -135,6 +136,23 @@ def fetch(artifact: Artifact) -> Path:
             f"the artifact {root() / artifact.uri} is damaged or missing; run again to make it anew"
         )
     return root() / artifact.uri
+
+
+def kept(kind: str, key: str) -> bytes | None:
+    """What ``keep`` was last given under this key, or None."""
+    try:
+        return (root() / kind / key).read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def keep(kind: str, key: str, data: bytes) -> None:
+    """A small record under a key. Whoever reads it sees all of it, or what was there before."""
+    place = root() / kind / key
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".", delete=False) as file:
+        file.write(data)
+    os.replace(file.name, place)
 
 
 def _stamps(folder: Path) -> _Stamps:

@@ -269,12 +269,13 @@ def _open(flow_run_id: str, runs: Sequence[Run]) -> OpenFlowRun:
 
 
 def register(
-    candidate: Candidate, *, model: str, tags: Mapping[str, str], step: StepRun
+    candidate: Candidate, *, model: str, tags: Mapping[str, str], step: StepRun, threads: int = 0
 ) -> RegisteredVersion:
     """The candidate as a version of the registered model, once a digest.
 
-    Must be called inside its ``step_run``. Registering the same content again returns the version
-    there is, whoever made it.
+    It is served with so many ``threads``, as it was measured; 0 is one a core. Must be called
+    inside its ``step_run``. Registering the same content again returns the version there is,
+    whoever made it.
     """
     existing = find_version(model, candidate.digest)
     if existing is not None:
@@ -289,6 +290,7 @@ def register(
                 name=candidate.name.replace(" ", "-"),
                 python_model=str(Path(__file__).parent / "serving" / _served_by(card)),
                 artifacts={"candidate": str(folder)},
+                model_config={"threads": threads},
                 code_paths=[str(_runtime_package(Path(staging)))],
                 signature=_signature(card),
                 pip_requirements=_requirements(card),
@@ -457,6 +459,8 @@ def predict(uri: str, examples: Sequence[str] | Sequence[tuple[str, str]]) -> li
             f"cannot load '{uri}': {str(error).splitlines()[0][:200]}; "
             "give models:/NAME@champion or models:/NAME/VERSION"
         ) from error
+    except ValueError as error:
+        raise UserError(f"cannot load '{uri}': {error}") from error
     columns = loaded.metadata.get_input_schema().input_names()
     rows = [(example,) if isinstance(example, str) else example for example in examples]
     if columns == ["image"]:

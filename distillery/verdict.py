@@ -1,6 +1,7 @@
 """The judge: measurements and gates in, verdict out. Pure: no clock, no file, no network."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from distillery.measurements import Measurement
 from distillery.nouns import Candidate, Facts, Quality, Ruling, Verdict
 from distillery.recipe import Gates
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
 
 def judge(
     *,
@@ -18,8 +21,13 @@ def judge(
     qualities: Sequence[Quality],
     measurements: Sequence[Measurement],
     champion_digest: str | None,
+    set_aside: Mapping[str, str] = _NOTHING,
 ) -> Verdict:
     """Which candidate to promote, and why not each other.
+
+    A candidate has one measurement: of several configurations, the one that it would run in. Some
+    need none: what breaks a gate whatever the clock says, and what a search has ``set_aside``, by
+    name, with the reason.
 
     The reference for accuracy kept and speed-up is the teacher in PyTorch. ``champion_digest`` is
     the reigning champion's; it is dethroned only by a candidate that passes and is better in what
@@ -39,7 +47,13 @@ def judge(
     rulings: dict[str, Ruling] = {}
     passed: list[Candidate] = []
     for candidate in candidates:
-        ineligible = _why_not_eligible(candidate, measurement.get(candidate.name))
+        if candidate.name not in measurement and _may_win(candidate):
+            untimed = broken_untimed(gates, candidate, quality[candidate.name], reference_quality)
+            if untimed:
+                known = _facts(candidate, quality[candidate.name], None, reference_quality, None)
+                rulings[candidate.name] = _ruling(candidate, known, False, untimed)
+                continue
+        ineligible = _why_not_eligible(candidate, measurement.get(candidate.name), set_aside)
         if ineligible is None and not _same_place(
             measurement[candidate.name], reference_measurement
         ):
@@ -94,13 +108,40 @@ def _same_place(one: Measurement, other: Measurement) -> bool:
     return (one.fingerprint, one.target) == (other.fingerprint, other.target)
 
 
-def _why_not_eligible(candidate: Candidate, measurement: Measurement | None) -> str | None:
+def broken_untimed(
+    gates: Gates, candidate: Candidate, quality: Quality, reference_quality: Quality
+) -> list[str]:
+    """Why a candidate cannot pass, however fast it is; empty where it may."""
+    untimed = gates.model_copy(update={"latency_p95_ms_max": None, "speedup_min": None})
+    return through_gates(untimed, _facts(candidate, quality, None, reference_quality, None))[1]
+
+
+def broken_gates(
+    gates: Gates,
+    candidate: Candidate,
+    quality: Quality,
+    measurement: Measurement,
+    reference_quality: Quality,
+    reference_measurement: Measurement,
+) -> list[str]:
+    """Why a candidate, as it was measured, does not pass; empty where it does."""
+    facts = _facts(candidate, quality, measurement, reference_quality, reference_measurement)
+    return through_gates(gates, facts)[1]
+
+
+def _may_win(candidate: Candidate) -> bool:
+    return candidate.role != "control" and candidate.runtime != "pytorch"
+
+
+def _why_not_eligible(
+    candidate: Candidate, measurement: Measurement | None, set_aside: Mapping[str, str]
+) -> str | None:
     if candidate.role == "control":
         return CONTROL
     if candidate.runtime == "pytorch":
         return "reference: measured to compare with; what is served runs in ONNX Runtime"
     if measurement is None:
-        return "not measured"
+        return set_aside.get(candidate.name, "not measured")
     return None
 
 
@@ -121,11 +162,12 @@ def _ruling(
 def _facts(
     candidate: Candidate,
     quality: Quality,
-    measurement: Measurement,
+    measurement: Measurement | None,
     reference_quality: Quality,
-    reference_measurement: Measurement,
+    reference_measurement: Measurement | None,
 ) -> Facts:
-    p95 = percentile(measurement.latencies_ms, 0.95)
+    """Without measurements, what has to do with time is not known."""
+    p95 = percentile(measurement.latencies_ms, 0.95) if measurement else None
     return Facts(
         label_kind=quality.label_kind,
         merit=quality.merit,
@@ -133,7 +175,11 @@ def _facts(
         merit_kept=quality.merit / reference_quality.merit if reference_quality.merit > 0 else 0.0,
         latency_p95_ms=p95.value if p95 else None,
         size_bytes=candidate.size_bytes,
-        speedup=_p50(reference_measurement) / _p50(measurement),
+        speedup=(
+            _p50(reference_measurement) / _p50(measurement)
+            if measurement and reference_measurement
+            else None
+        ),
         parity_failure=candidate.parity_failure,
     )
 

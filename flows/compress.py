@@ -43,6 +43,7 @@ from tasks.promote_winner import promote_winner
 from tasks.publish_report import publish_report
 from tasks.quantize import quantize
 from tasks.register_versions import register_versions
+from tasks.search_configurations import search_configurations
 from tasks.train_control import train_control
 from tasks.train_language_model import train_language_model
 
@@ -125,8 +126,8 @@ def compress(recipe: Recipe) -> Findings:
     for checkpoint in checkpoints:
         fp32 = export_fp32(checkpoint, dataset, recipe.export)
         exported += [fp32] + [
-            quantize(fp32, dataset, quantization, recipe.export, fingerprint().cpu_flags)
-            for quantization in recipe.export.quantizations
+            quantize(fp32, dataset, quantization, export, fingerprint().cpu_flags)
+            for quantization, export in recipe.forms(checkpoint.role)
         ]
 
     champion = fetch_champion(recipe.registered_model, dataset, exported)
@@ -134,7 +135,18 @@ def compress(recipe: Recipe) -> Findings:
     qualities = [evaluate_candidate(candidate, dataset) for candidate in candidates]
     # a control is the same graph as its student: timing it twice would tell nothing
     timed = [candidate for candidate in candidates if candidate.role != "control"]
-    measurements = benchmark_candidates(timed, dataset, recipe.benchmark, recipe.threads)
+    searched = (
+        search_configurations(
+            timed, qualities, dataset, recipe.search, recipe.gates, recipe.benchmark
+        )
+        if recipe.search
+        else None
+    )
+    measurements = (
+        searched.judged
+        if searched
+        else benchmark_candidates(timed, dataset, recipe.benchmark, recipe.threads)
+    )
 
     reigning = tracking.champion(recipe.registered_model)
     verdict = judge(
@@ -143,6 +155,7 @@ def compress(recipe: Recipe) -> Findings:
         qualities=qualities,
         measurements=measurements,
         champion_digest=reigning.candidate_digest if reigning else None,
+        set_aside=searched.set_aside if searched else {},
     )
     versions = register_versions(
         exported,
@@ -182,6 +195,7 @@ def compress(recipe: Recipe) -> Findings:
         candidates=tuple(candidates),
         qualities=tuple(qualities),
         measurements=measurements,
+        searched=searched,
         gains=tuple(gains),
         temperature_study=study,
         verdict=verdict,

@@ -19,7 +19,7 @@ def quantize(
     """In fewer bits, for a CPU with these flags, held against fp32 on validation texts."""
     from distillery.export import candidates  # loads torch
 
-    with recorded(f"quantize {fp32.checkpoint_name} to {quantization.label}") as run:
+    with recorded(f"quantize {fp32.checkpoint_name} to {quantization.named(export.tables)}") as run:
         train, _ = preparation.read(dataset, "train")
         texts, _ = preparation.read(dataset, "validation")
         candidate = candidates.quantized_candidate(

@@ -143,6 +143,45 @@ def make_measurement(
     return Measurement.model_validate(fields | overrides)
 
 
+def save_candidate(folder: Path) -> Path:
+    """A candidate that an engine opens: two classes from the mean token id, of four known words."""
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    from distillery.runtimes.base import Card
+
+    folder.mkdir(exist_ok=True)
+    nodes = [
+        helper.make_node("Cast", ["input_ids"], ["ids"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["ids", "axes"], ["mean"], keepdims=1),
+        helper.make_node("MatMul", ["mean", "weight"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["B", "S"])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", 2])],
+        [
+            numpy_helper.from_array(np.array([1], dtype=np.int64), "axes"),
+            numpy_helper.from_array(np.array([[1, -1]], dtype=np.float32), "weight"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, folder / "model.onnx")
+    vocabulary = {"[PAD]": 0, "[UNK]": 1, "one": 2, "two": 3, "three": 4}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    Card(
+        name="tiny", label_names=("low", "high"), max_length=8, is_pair=False, pad_token_id=0
+    ).write(folder)
+    return folder
+
+
 def make_teacher(folder: Path, architecture: str = "bert", *, layers: int = 4) -> LoadedModel:
     """A tiny classifier with its tokenizer; no two of its weights are alike, in eval mode."""
     import torch

@@ -61,7 +61,11 @@ TEACHER = _teacher()
 
 
 def _judge(
-    *cases: Case, champion: str | None = None, teacher: Case = TEACHER, **gates: Any
+    *cases: Case,
+    champion: str | None = None,
+    teacher: Case = TEACHER,
+    set_aside: dict[str, str] | None = None,
+    **gates: Any,
 ) -> Verdict:
     found = (teacher, *cases)
     return judge(
@@ -70,6 +74,7 @@ def _judge(
         qualities=[one.quality for one in found],
         measurements=[one.measurement for one in found if one.measurement],
         champion_digest=None if champion is None else f"digest-of-{champion}",
+        set_aside=set_aside or {},
     )
 
 
@@ -252,6 +257,32 @@ def test_what_was_not_measured_is_not_ranked() -> None:
     verdict = _judge(unmeasured, _case("small fp32"))
     assert verdict.winner_name == "small fp32"
     assert _ruling(verdict, "small int8").reasons == ("not measured",)
+
+
+def test_what_a_search_set_aside_is_told_with_its_reason() -> None:
+    made = make_candidate("small int8")
+    unmeasured = Case(candidate=made, quality=make_quality(made, right=100), measurement=None)
+    why = "set aside by the search: small fp32, 1 thread, is 2.00× as fast"
+    verdict = _judge(unmeasured, _case("small fp32"), set_aside={"small int8": why})
+    assert verdict.winner_name == "small fp32"
+    ruling = _ruling(verdict, "small int8")
+    assert (ruling.eligible, ruling.passed, ruling.reasons) == (False, False, (why,))
+
+
+def test_what_breaks_a_gate_whatever_the_clock_says_is_refused_unmeasured() -> None:
+    made = make_candidate("small int8", size_bytes=3000)
+    unmeasured = Case(candidate=made, quality=make_quality(made, right=50), measurement=None)
+    verdict = _judge(
+        unmeasured,
+        _case("small fp32"),
+        accuracy_min=0.8,
+        size_bytes_max=2000,
+        latency_p95_ms_max=5,
+        speedup_min=2,
+    )
+    ruling = _ruling(verdict, "small int8")
+    assert (ruling.eligible, ruling.passed) == (True, False)
+    assert ruling.reasons == ("accuracy 50.00% < 80.00%", "size 3,000 bytes > 2,000 bytes")
 
 
 def test_without_the_teacher_there_is_no_verdict() -> None:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from distillery.benchmarking.fingerprint import available_cores, fingerprint
+from distillery.benchmarking import pinning
+from distillery.benchmarking.fingerprint import cores, fingerprint
+from distillery.benchmarking.instances import Instances
 from distillery.benchmarking.noise import look, noise
 from distillery.benchmarking.plan import Entry
-from distillery.benchmarking.process import WorkerProcess
 from distillery.benchmarking.rounds import Progress, Samples, Turns, draw
 from distillery.measurements import Measurement, Scenario
 from distillery.runtimes import images
@@ -38,16 +39,18 @@ def measure(
 
     ``texts`` are real inputs (or images), from which the same random ones go to every engine:
     sample i of one measurement and sample i of another answer the same text in the same round.
-    ``threads`` are intra-op threads for each engine; 0 means one a physical core, and what it came
-    to is recorded.
+    ``threads`` are intra-op threads for each engine whose entry names none; 0 means one a physical
+    core, and what it came to is recorded, as are the CPUs that the engine was pinned to.
 
     Raises ``BenchmarkProcessError`` where a worker dies or cannot open its candidate, and
-    ``ValueError`` where there is nothing to measure. No process is left behind either way.
+    ``ValueError`` where there is nothing to measure, or instances do not fit side by side. No
+    process is left behind either way.
     """
     if not entries or not texts:
         raise ValueError("a benchmark needs at least one entry and one text")
     say = progress or (lambda line: None)
-    threads = threads or available_cores()
+    own_cores = cores()
+    threads_of = [_threads(entry, threads) or len(own_cores) for entry in entries]
     place = fingerprint(on_gpu=any(entry.device == "cuda" for entry in entries))
     rng = np.random.default_rng(scenario.seed)
     samples = [Samples() for _ in entries]
@@ -56,27 +59,38 @@ def measure(
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
         texts_file = _written(texts, work, "texts")
-        say(f"starting {len(entries)} engines, {threads} threads each")
-        workers = [
-            stack.enter_context(WorkerProcess(entry, threads, work / f"stderr-{i}"))
-            for i, entry in enumerate(entries)
+        say(f"starting {len(entries)} engines, {_told(threads_of)} each")
+        engines = [
+            stack.enter_context(
+                Instances(
+                    entry,
+                    of_entry,
+                    # a GPU's engine has threads of its own, whose number nobody sets
+                    [()] * entry.instances
+                    if entry.device == "cuda"
+                    else pinning.places(of_entry, entry.instances, own_cores),
+                    work / f"stderr-{i}",
+                )
+            )
+            for i, (entry, of_entry) in enumerate(zip(entries, threads_of, strict=True))
         ]
+        workers = [worker for engine in engines for worker in engine.workers]
         for worker in workers:  # all at once: nothing is timed yet
             worker.send("read", texts=str(texts_file))
             worker.send("rehearse", **worker.opening)
         for worker in workers:
             worker.receive()
             worker.receive()
-        for worker, found in zip(workers, samples, strict=True):
-            opened = worker.ask("open", **worker.opening, row=warm_rows[0])
-            found.load_ms = opened["load_ms"]
-            found.first_prediction_ms = opened["first_prediction_ms"]
-        for worker, found in zip(workers, samples, strict=True):
-            warm = worker.ask("warm_up", rows=warm_rows, padding=padding)
-            found.warmup_requests = warm["requests"]
+        for engine, found in zip(engines, samples, strict=True):
+            opened = [w.ask("open", **w.opening, row=warm_rows[0]) for w in engine.workers]
+            found.load_ms = opened[0]["load_ms"]
+            found.first_prediction_ms = opened[0]["first_prediction_ms"]
+        for engine, found in zip(engines, samples, strict=True):
+            warm = engine.ask("warm_up", rows=warm_rows, padding=padding)
+            found.warmup_requests = max(one["requests"] for one in warm)
 
         turns = Turns(
-            workers=workers, samples=samples, scenario=scenario, texts=len(texts), rng=rng, say=say
+            engines=engines, samples=samples, scenario=scenario, texts=len(texts), rng=rng, say=say
         )
         looks = [look()]
         turns.single()
@@ -88,17 +102,22 @@ def measure(
             looks.append(look())
         if scenario.cold_starts:
             example = _written([texts[warm_rows[0]]], work, "example")
-            turns.cold(entries, threads, example, work)
+            turns.cold(example, work)
             looks.append(look())
-        for worker, found in zip(workers, samples, strict=True):
-            found.peak_memory_bytes = worker.ask("status")["peak_memory_bytes"]
+        for engine, found in zip(engines, samples, strict=True):
+            states = engine.ask("status")
+            found.peak_memory_bytes = sum(state["peak_memory_bytes"] for state in states)
+            if all(engine.cpus):
+                found.cpus = tuple(tuple(state["cpus"]) for state in states)
     return [
         Measurement(
             candidate_name=entry.name,
             candidate_digest=entry.digest,
             target=target_name,
             fingerprint=place,
-            threads=threads,
+            threads=of_entry,
+            instances=entry.instances,
+            cpus=found.cpus,
             single_stream=found.single_stream(),
             offline=found.offline_batches(),
             server=found.server_load(scenario.server),
@@ -109,8 +128,17 @@ def measure(
             warmup_requests=found.warmup_requests,
             noise=noise(looks),
         )
-        for entry, found in zip(entries, samples, strict=True)
+        for entry, of_entry, found in zip(entries, threads_of, samples, strict=True)
     ]
+
+
+def _threads(entry: Entry, otherwise: int) -> int:
+    return otherwise if entry.threads is None else entry.threads
+
+
+def _told(threads: Sequence[int]) -> str:
+    counts = " or ".join(map(str, sorted(set(threads))))
+    return f"{counts} thread{'' if counts == '1' else 's'}"
 
 
 def _written(examples: Sequence[Example], work: Path, name: str) -> Path:

@@ -46,18 +46,24 @@ def fingerprint(cpuinfo: Path = _CPUINFO, *, on_gpu: bool = False) -> Fingerprin
 
 
 def available_cores() -> int:
-    """Physical cores this process may run on, at least 1.
+    """Physical cores this process may run on, at least 1."""
+    return len(cores())
+
+
+def cores() -> tuple[int, ...]:
+    """One logical CPU of each physical core that this process may run on; never empty.
 
     Two hyperthreads share one core's multipliers: a thread each would gain nothing but noise.
     """
-    siblings = set()
-    for cpu in _cpus():
+    first: dict[str, int] = {}
+    for cpu in sorted(_cpus()):
         try:
             path = _TOPOLOGY / f"cpu{cpu}" / "topology" / "thread_siblings_list"
-            siblings.add(path.read_text(encoding="ascii").strip())
+            first.setdefault(path.read_text(encoding="ascii").strip(), cpu)
         except OSError:  # no Linux, or /sys is hidden
-            return min(psutil.cpu_count(logical=False) or 1, len(_cpus()))
-    return len(siblings)
+            physical = min(psutil.cpu_count(logical=False) or 1, len(_cpus()))
+            return tuple(sorted(_cpus()))[:physical]
+    return tuple(first.values())
 
 
 def _cpus() -> set[int]:

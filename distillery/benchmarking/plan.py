@@ -24,6 +24,10 @@ class Entry:
     folder: Path
     runtime: str
     device: Device = "cpu"
+    threads: int | None = None
+    """Its own, in place of the plan's; 0 means one a physical core."""
+    instances: int = 1
+    """Processes of one engine each, asked at the same time."""
 
 
 class Plan(Noun):

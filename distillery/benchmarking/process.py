@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from distillery.benchmarking import pinning
 from distillery.benchmarking.plan import Entry
 from distillery.errors import BenchmarkProcessError
 
@@ -22,7 +24,7 @@ _LAST_WORDS_LINES = 8
 class WorkerProcess:
     """One engine in a process of its own; leaving the context ends the process."""
 
-    def __init__(self, entry: Entry, threads: int, stderr: Path) -> None:
+    def __init__(self, entry: Entry, threads: int, stderr: Path, cpus: Sequence[int] = ()) -> None:
         self.entry = entry
         self.opening = {
             "folder": str(entry.folder.absolute()),
@@ -42,6 +44,9 @@ class WorkerProcess:
                 env=_environment(threads),
                 encoding="utf-8",
             )
+        # before it has other threads: they all take over what the first one may use
+        with suppress(ProcessLookupError):  # it died; the first command says of what
+            pinning.pin(self._process.pid, cpus)
 
     def __enter__(self) -> "WorkerProcess":
         return self

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from distillery.benchmarking import server
-from distillery.benchmarking.plan import Entry
+from distillery.benchmarking.instances import Instances
 from distillery.benchmarking.process import WorkerProcess
 from distillery.measurements import (
     ColdStart,
@@ -44,6 +44,7 @@ class Samples:
     points: list[RatePoint] = field(default_factory=list)
     cold_starts: list[ColdStart] = field(default_factory=list)
     peak_memory_bytes: int = 0
+    cpus: tuple[tuple[int, ...], ...] = ()
 
     def single_stream(self) -> tuple[SingleStream, ...]:
         """One a padding, in the scenario's order."""
@@ -75,7 +76,7 @@ class Samples:
 class Turns:
     """Who takes turns, over how many texts, and who is told."""
 
-    workers: Sequence[WorkerProcess]
+    engines: Sequence[Instances]
     samples: Sequence[Samples]
     scenario: Scenario
     texts: int
@@ -88,12 +89,12 @@ class Turns:
         self.say(f"timing {scenario.requests} single requests in {scenario.rounds} rounds")
         rows = draw(self.rng, self.texts, scenario.requests)
         for of_round in told(np.array_split(rows, min(scenario.rounds, len(rows))), self.say):
-            for worker, found in self._in_turn():
+            for engine, found in self._in_turn():
                 for padding in scenario.paddings:
-                    answer = worker.ask("single", rows=of_round.tolist(), padding=padding)
+                    more, more_model = engine.single(of_round.tolist(), padding)
                     both, model = found.single.setdefault(padding, ([], []))
-                    both += answer["end_to_end_ms"]
-                    model += answer["model_ms"]
+                    both += more
+                    model += more_model
 
     def offline(self) -> None:
         """Batches, each size and padding in every turn."""
@@ -105,21 +106,19 @@ class Turns:
         }
         self.say(f"timing {scenario.offline.batches} batches of {', '.join(map(str, sizes))}")
         kinds = [(padding, size) for size in sizes for padding in scenario.paddings]
-        for worker in self.workers:  # the first batch pays for larger buffers
+        for engine in self.engines:  # the first batch pays for larger buffers
             for padding, size in kinds:
-                worker.ask("offline", batches=batches[size][:1].tolist(), padding=padding)
+                engine.offline(batches[size][:1].tolist(), padding)
         rounds = np.array_split(
             np.arange(scenario.offline.batches), min(scenario.rounds, scenario.offline.batches)
         )
         for of_round in told(rounds, self.say):
-            for worker, found in self._in_turn():
+            for engine, found in self._in_turn():
                 for padding, size in kinds:
-                    answer = worker.ask(
-                        "offline", batches=batches[size][of_round].tolist(), padding=padding
-                    )
+                    more, more_model = engine.offline(batches[size][of_round].tolist(), padding)
                     both, model = found.offline.setdefault((padding, size), ([], []))
-                    both += answer["rows_per_second"]
-                    model += answer["model_rows_per_second"]
+                    both += more
+                    model += more_model
 
     def server(self, settings: Server) -> None:
         """Poisson arrivals; each engine searches its own rate, one try a turn."""
@@ -131,22 +130,26 @@ class Turns:
             rows = draw(self.rng, self.texts, settings.requests).tolist()
             # every engine gets the same arrivals, closer together at a higher rate
             intervals = server.arrivals(self.rng, settings.requests)
-            for worker, found in self._in_turn():
-                capacity = 1000 / float(np.mean(found.single[padding][0]))
+            for engine, found in self._in_turn():
+                capacity = len(engine) * 1000 / float(np.mean(found.single[padding][0]))
                 rate = server.next_rate(found.points, settings.p99_objective_ms, capacity)
-                answer = worker.ask(
-                    "serve", rows=rows, due_seconds=(intervals / rate).tolist(), padding=padding
-                )
+                due_seconds = (intervals / rate).tolist()
+                latencies_ms = engine.serve(rows, due_seconds, padding, self.rng)
                 found.points.append(
-                    RatePoint(rate_per_second=rate, latencies_ms=tuple(answer["latencies_ms"]))
+                    RatePoint(rate_per_second=rate, latencies_ms=tuple(latencies_ms))
                 )
 
-    def cold(self, entries: Sequence[Entry], threads: int, example: Path, work: Path) -> None:
-        """Each start in a fresh process, while the others sleep. Files are in the page cache."""
+    def cold(self, example: Path, work: Path) -> None:
+        """Each start in a fresh process, while the others sleep. Files are in the page cache.
+
+        Of several instances, one.
+        """
         self.say(f"timing {self.scenario.cold_starts} cold starts")
         for _ in told(range(self.scenario.cold_starts), self.say):
-            for i in self.rng.permutation(len(entries)):
-                with WorkerProcess(entries[i], threads, work / f"cold-stderr-{i}") as worker:
+            for i in self.rng.permutation(len(self.engines)):
+                one = self.engines[i]
+                stderr = work / f"cold-stderr-{i}"
+                with WorkerProcess(one.entry, one.threads, stderr, one.cpus[0]) as worker:
                     worker.send("read", texts=str(example))
                     worker.send("open", **worker.opening, row=0)
                     worker.receive()
@@ -161,9 +164,9 @@ class Turns:
                         )
                     )
 
-    def _in_turn(self) -> Iterator[tuple[WorkerProcess, Samples]]:
-        for i in self.rng.permutation(len(self.workers)):
-            yield self.workers[i], self.samples[i]
+    def _in_turn(self) -> Iterator[tuple[Instances, Samples]]:
+        for i in self.rng.permutation(len(self.engines)):
+            yield self.engines[i], self.samples[i]
 
 
 def told(

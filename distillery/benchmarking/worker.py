@@ -18,6 +18,7 @@ from time import monotonic_ns, perf_counter_ns, sleep
 from typing import Any, TextIO
 
 from distillery.benchmarking.padding import encoded
+from distillery.benchmarking.pinning import pinned_to
 from distillery.benchmarking.server import replay
 from distillery.measurements import Padding
 from distillery.runtimes import images
@@ -124,8 +125,8 @@ class Worker:
         return {"latencies_ms": latencies_ms}
 
     def status(self) -> dict[str, Any]:
-        """The most memory this process ever held in RAM, in bytes."""
-        return {"peak_memory_bytes": peak_memory_bytes()}
+        """The most memory this process ever held in RAM, in bytes, and the CPUs it may use."""
+        return {"peak_memory_bytes": peak_memory_bytes(), "cpus": pinned_to()}
 
     def _wake_up(self, padding: Padding) -> None:
         for row in self._warm_rows[:_WAKE_UP]:

@@ -125,7 +125,7 @@ def quantized_candidate(
     the graph it began with on ``texts``. ``train`` are what it may be calibrated on.
     """
     source = storage.fetch(fp32.artifact)
-    name = f"{fp32.checkpoint_name} {quantization.label}"
+    name = f"{fp32.checkpoint_name} {quantization.named(limits.tables)}"
     compared = _spread(texts, limits.parity_rows)
     with storage.new_folder() as folder, storage.new_folder() as small:
         card = Card(**{**Card.read(source).__dict__, "name": name})

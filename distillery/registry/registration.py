@@ -9,6 +9,8 @@ from distillery.measurements import Measurement
 from distillery.noun import Noun
 from distillery.nouns import Candidate, Quality, RegisteredVersion
 
+_THREADS = "distillery.threads"
+
 
 class Origin(Noun):
     """What all models of a run have in common."""
@@ -42,22 +44,27 @@ def register(
         parent = version_of.get(candidate.parent_digest or "")
         if parent is None and candidate.role != "teacher":
             parent = teacher_fp32
+        measured = measurement.get(candidate.name)
         version = tracking.register(
             candidate,
             model=model,
-            tags=_tags(
-                candidate,
-                quality[candidate.name],
-                measurement.get(candidate.name),
-                parent,
-                origin,
-            ),
+            tags=_tags(candidate, quality[candidate.name], measured, parent, origin),
             step=step,
+            threads=measured.threads if measured else 0,
         )
+        if measured is not None:
+            _served_as_measured(version, measured)
         version_of[candidate.digest] = version
         if candidate.role == "teacher" and candidate.precision == "fp32":
             teacher_fp32 = version
     return tuple(version_of.values())
+
+
+def _served_as_measured(version: RegisteredVersion, measurement: Measurement) -> None:
+    """The tag says how it was measured last, which for equal content may have changed since."""
+    threads = str(measurement.threads)
+    if tracking.tags_of(version).get(_THREADS) != threads:
+        tracking.tag_version(version, {_THREADS: threads})
 
 
 def _parents_first(candidate: Candidate) -> tuple[bool, bool]:
@@ -89,4 +96,5 @@ def _tags(
     if measurement is not None:
         tags["latency_p50_ms"] = f"{np.median(measurement.latencies_ms):.3f}"
         tags["hardware"] = measurement.fingerprint.cpu_model
+        tags["threads"] = str(measurement.threads)
     return {f"distillery.{name}": value for name, value in tags.items()}

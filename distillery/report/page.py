@@ -6,13 +6,14 @@ from pathlib import Path
 
 from distillery.measurements import Measurement
 from distillery.nouns import Candidate, Findings, Gain, Parity
-from distillery.report import candidates, html, trees
+from distillery.report import candidates, html, search, trees
 from distillery.report.benchmark import scenarios
 from distillery.report.class_changes import class_changes
 from distillery.report.measure import measure_of
 from distillery.report.plots import (
     accuracy_against_latency,
     accuracy_against_temperature,
+    configurations,
     latency_distributions,
     per_class_changes,
     training_curves,
@@ -32,7 +33,8 @@ def write(findings: Findings, path: Path, soft_trees: Sequence[Tree] = ()) -> No
 
 def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
     """The page as HTML; trees among the students are drawn."""
-    study = findings.temperature_study
+    study, searched = findings.temperature_study, findings.searched
+    rows_of_search = search.search_rows(searched) if searched else []
     rows_of_study = study_rows(study) if study else []
     environment = html.environment()
     environment.filters["spread"] = spread
@@ -75,6 +77,11 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
             (tree, html.drawn(trees.upper_levels(tree)), html.drawn(trees.one_path(tree)))
             for tree in soft_trees
         ],
+        searched=searched,
+        searched_rows=rows_of_search,
+        searched_words=search.screened_in_words(searched) if searched else "",
+        searched_best=search.best_in_words(searched) if searched else [],
+        plot_configurations=html.drawn(configurations.svg(rows_of_search) if searched else None),
         study=study,
         study_rows=rows_of_study,
         study_chosen=next((one for one in rows_of_study if one.is_chosen), None),

@@ -46,6 +46,7 @@ class ResultRow:
     model_p50_ms: float | None
     rows_per_second: float | None
     size_bytes: int
+    threads: int | None
     load_ms: float | None
     peak_memory_bytes: int | None
     speedup: float | None
@@ -135,6 +136,7 @@ def _row(findings: Findings, candidate: Candidate) -> ResultRow:
         model_p50_ms=_percentile(timed.model_latencies_ms, 0.50) if timed else None,
         rows_per_second=timed.rows_per_second if timed else None,
         size_bytes=candidate.size_bytes,
+        threads=timed.threads if timed else None,
         load_ms=timed.load_ms if timed else None,
         peak_memory_bytes=timed.peak_memory_bytes if timed else None,
         speedup=_speedup(timed, teacher_timed),

@@ -16,6 +16,7 @@ _SCHEMA = pa.schema(
         "target": pa.string(),
         "fingerprint": pa.string(),
         "threads": pa.int32(),
+        "instances": pa.int32(),
         "scenario": pa.string(),  # single_stream, offline, server, cold_start
         "padding": pa.string(),
         "batch_size": pa.int32(),
@@ -40,6 +41,7 @@ def _rows(measurement: Measurement) -> Iterator[dict[str, Any]]:
         "target": measurement.target,
         "fingerprint": measurement.fingerprint.digest,
         "threads": measurement.threads,
+        "instances": measurement.instances,
     }
     judged = measurement.single_stream[0].padding
     for stream in measurement.single_stream:

@@ -2,11 +2,12 @@
 
 Depends on onnxruntime, tokenizers, numpy and pandas only, and for images on pillow; this file and
 ``distillery.runtimes`` travel with the model. What runs here is the engine that was evaluated and
-benchmarked.
+benchmarked, with the threads that it was benchmarked with.
 """
 
+import os
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +23,12 @@ class Served(PythonModel):
     """Examples in, one row of answers each."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Open the graph and, for text, the tokenizer."""
-        self._engine = OnnxRuntimeCpu(Path(context.artifacts["candidate"]))
+        """Open the graph and, for text, the tokenizer.
+
+        Raises ``ValueError`` where ``DISTILLERY_THREADS`` is no number of threads.
+        """
+        self.threads = served_threads(context.model_config or {}, os.environ)
+        self._engine = OnnxRuntimeCpu(Path(context.artifacts["candidate"]), threads=self.threads)
 
     def predict(
         self,
@@ -65,3 +70,21 @@ class Served(PythonModel):
                 ],
             }
         )
+
+
+def served_threads(configured: Mapping[str, object], environment: Mapping[str, str]) -> int:
+    """``DISTILLERY_THREADS``, or those that the version was registered with; 0 is one a core.
+
+    The latter are no more than there are CPUs here: threads that share one only wait for each
+    other.
+    """
+    asked = environment.get("DISTILLERY_THREADS")
+    if asked is not None:
+        if not asked.isdecimal():
+            raise ValueError(
+                f"DISTILLERY_THREADS is '{asked}'; give a whole number of threads, 0 for one a core"
+            )
+        return int(asked)
+    threads = configured.get("threads", 0)
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(int(str(threads)), here or 1)

@@ -47,6 +47,14 @@ def check(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption = Fa
         share = count / of_teachers
         table.add_row(f"student {student.name}", f"{count:,} parameters ({share:.0%} of {whole})")
     table.add_row("trainings", str(plan.trainings))
+    if plan.search is not None:
+        found = plan.search
+        minutes = [max(1, round(s / 60)) for s in (found.seconds_least, found.seconds_most)]
+        table.add_row(
+            "search",
+            f"{found.candidates} candidates, {found.screened} short measurements, then at most "
+            f"{found.in_full_most} in full; {minutes[0]} to {minutes[1]} min, were a row 2 ms",
+        )
     table.add_row("tracking", plan.tracking_uri)
     table.add_row("storage", plan.storage_root)
     out.print(table)

@@ -51,6 +51,7 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
 
 def _summary(findings: "Findings") -> dict[str, object]:
     from distillery import storage
+    from distillery.report import search
     from distillery.report.benchmark.document import scenarios
     from distillery.report.results import result_rows
 
@@ -65,6 +66,7 @@ def _summary(findings: "Findings") -> dict[str, object]:
             {"candidate": measured.candidate_name, "target": measured.target, **scenarios(measured)}
             for measured in findings.measurements
         ],
+        "search": search.document(findings.searched) if findings.searched else None,
         # the default is empty: what only the other kind of label has
         "gains": [gain.model_dump(exclude_defaults=True) for gain in findings.gains],
         "temperature_study": (
@@ -79,7 +81,7 @@ def _summary(findings: "Findings") -> dict[str, object]:
 
 def _show(findings: "Findings") -> None:
     from distillery import storage
-    from distillery.report import tables
+    from distillery.report import search, tables
     from distillery.report.results import result_rows
     from distillery.report.study import study_rows, study_table
 
@@ -98,6 +100,11 @@ def _show(findings: "Findings") -> None:
             f"{name} by temperature: mean over seeds (lowest to highest). Choose on validation."
         )
         out.print(study_table(study_rows(findings.temperature_study)))
+    if findings.searched is not None:
+        out.print(search.search_table(search.search_rows(findings.searched)))
+        out.print(search.screened_in_words(findings.searched))
+        for sentence in search.best_in_words(findings.searched):
+            out.print(escaped(sentence))
     colour = "green" if findings.verdict.promoted else "yellow"
     out.print(f"[bold {colour}]{escaped(findings.verdict.summary)}[/]")
     if findings.decision is not None and findings.decision.address is not None:

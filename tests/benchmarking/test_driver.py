@@ -1,26 +1,25 @@
 """The whole benchmark with real processes and a real, tiny ONNX model."""
 
 import json
+import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 import psutil
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from factories import save_candidate
 
 from distillery.benchmarking.driver import measure
+from distillery.benchmarking.fingerprint import available_cores
 from distillery.benchmarking.plan import Entry, Plan
 from distillery.benchmarking.process import PACKAGE_ROOT
 from distillery.benchmarking.rounds import told
 from distillery.errors import BenchmarkProcessError
 from distillery.measurements import Measurement, Offline, Scenario, Server
-from distillery.runtimes.base import Card, Text
+from distillery.runtimes.base import Text
 from distillery.targets.this_machine import ThisMachine
 
 _TEXTS: tuple[Text, ...] = ("one", "one two", "two two one", "three one two one")
@@ -29,33 +28,7 @@ _SMALL = Scenario(requests=101, rounds=3, offline=Offline(batch_sizes=(4,), batc
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Entry:
-    """Two classes from the mean token id: one ReduceMean, one MatMul."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    nodes = [
-        helper.make_node("Cast", ["input_ids"], ["ids"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["ids", "axes"], ["mean"], keepdims=1),
-        helper.make_node("MatMul", ["mean", "weight"], ["logits"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["B", "S"])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", 2])],
-        [
-            numpy_helper.from_array(np.array([1], dtype=np.int64), "axes"),
-            numpy_helper.from_array(np.array([[1, -1]], dtype=np.float32), "weight"),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.save(model, folder / "model.onnx")
-    vocabulary = {"[PAD]": 0, "[UNK]": 1, "one": 2, "two": 3, "three": 4}
-    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    Card(
-        name="tiny", label_names=("low", "high"), max_length=8, is_pair=False, pad_token_id=0
-    ).write(folder)
+    folder = save_candidate(tmp_path / "tiny")
     return Entry(name="tiny fp32", digest="d1g357", folder=folder, runtime="onnxruntime")
 
 
@@ -107,6 +80,54 @@ def test_a_long_benchmark_says_which_round_it_is_in_and_a_quick_one_is_silent() 
     said.clear()
     list(told(rounds, said.append))
     assert not said
+
+
+def test_each_entry_has_its_own_threads_and_is_pinned_to_as_many_cpus(entry: Entry) -> None:
+    one, many = replace(entry, threads=1), replace(entry, name="many", threads=1000)
+    for_all, alone, anywhere = measure([entry, one, many], _TEXTS, _SMALL, 0, "here")
+    assert (for_all.threads, alone.threads, anywhere.threads) == (available_cores(), 1, 1000)
+    if hasattr(os, "sched_setaffinity"):
+        own = os.sched_getaffinity(0)
+        for measured in (for_all, alone):
+            (cpus,) = measured.cpus
+            assert len(cpus) == measured.threads
+            assert own.issuperset(cpus)
+    assert anywhere.cpus == ()
+
+
+@pytest.mark.skipif(available_cores() < 2, reason="two instances need two cores")
+def test_several_instances_answer_the_same_requests_at_the_same_time(entry: Entry) -> None:
+    scenario = Scenario(
+        requests=101,
+        rounds=3,
+        offline=Offline(batch_sizes=(4,), batches=5),
+        server=Server(p99_objective_ms=1e6, rates=1),
+        cold_starts=1,
+    )
+    two = replace(entry, threads=1, instances=2)
+    alone, together = measure([replace(two, instances=1), two], _TEXTS, scenario, 0, "here")
+    assert (alone.instances, together.instances) == (1, 2)
+    for m in (alone, together):  # sample i of both answers the same request
+        assert len(m.latencies_ms) == 101
+        assert min(m.latencies_ms) > 0
+        assert len(m.offline[0].rows_per_second) == 5
+        assert m.server is not None
+        (point,) = m.server.points
+        assert len(point.latencies_ms) == 700
+        assert min(point.latencies_ms) > 0
+        assert len(m.cold_starts) == 1
+    # two processes hold about twice as much as one
+    assert together.peak_memory_bytes > 1.5 * alone.peak_memory_bytes
+    if hasattr(os, "sched_setaffinity"):
+        first, second = together.cpus
+        assert first != second
+    assert _no_worker_is_left()
+
+
+def test_instances_that_do_not_fit_are_refused_before_anything_is_timed(entry: Entry) -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        measure([replace(entry, instances=1000)], _TEXTS, _SMALL, 1, "here")
+    assert _no_worker_is_left()
 
 
 def test_pairs_of_texts_and_more_rounds_than_batches(entry: Entry) -> None:

@@ -7,6 +7,8 @@ import pytest
 
 from distillery import storage
 from distillery.export import candidates
+from distillery.export.quantization.base import Tables
+from distillery.export.quantization.fp16 import Fp16
 from distillery.export.quantization.int8 import Int8
 from distillery.nouns import Candidate, Checkpoint
 from distillery.recipe import Export
@@ -114,3 +116,13 @@ def test_pairs(checkpoint: Checkpoint) -> None:
     assert fp32.parity_failure is None
     folder = storage.fetch(fp32.artifact)
     assert open_engine(folder, "onnxruntime").card.is_pair
+
+
+def test_tables_that_are_not_the_default_stand_in_the_name(checkpoint: Checkpoint) -> None:
+    limits = Export(parity_rows=16, quantized_max_label_flip_rate=0.5)
+    fp32 = candidates.fp32_candidate(checkpoint, tiny.TEXTS, limits, is_pair=False)
+    wide = limits.model_copy(update={"tables": Tables(bits=8, shared_rows=16)})
+    made = candidates.quantized_candidate(fp32, Int8(), tiny.TEXTS, tiny.TEXTS, wide, FLAGS)
+    assert made.name == "two-layers int8 8-bit-tables shared-16"
+    half = candidates.quantized_candidate(fp32, Fp16(), tiny.TEXTS, tiny.TEXTS, wide, FLAGS)
+    assert half.name == "two-layers fp16", "it keeps its tables in 16 bits"

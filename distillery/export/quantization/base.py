@@ -35,6 +35,13 @@ class Tables(Noun):
         "same (k-means); left out, each keeps its own. No text is read otherwise than before.",
     )
 
+    @property
+    def label(self) -> str:
+        """Such as '8-bit-tables shared-512'; empty where nothing differs from the default."""
+        parts = ["8-bit-tables"] if self.bits == 8 else []
+        parts += [] if self.shared_rows is None else [f"shared-{self.shared_rows}"]
+        return " ".join(parts)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Material:
@@ -57,6 +64,10 @@ class Quantization(Noun, ABC):
     @abstractmethod
     def label(self) -> str:
         """What candidates made by it are called: 'two-layers LABEL'. Unique in a recipe."""
+
+    def named(self, tables: Tables) -> str:
+        """The label, and how tables are kept where that is not the default."""
+        return f"{self.label} {tables.label}".strip() if self.has_small_tables else self.label
 
     @property
     @abstractmethod

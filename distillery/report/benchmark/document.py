@@ -70,6 +70,9 @@ def _model(subject: Subject, measured: Measurement) -> dict[str, Any]:
 def scenarios(measured: Measurement) -> dict[str, Any]:
     """What each scenario showed of one model, on its own or a recipe's candidate."""
     return {
+        "threads": measured.threads,
+        "instances": measured.instances,
+        "cpus": measured.cpus,
         "load_ms": measured.load_ms,
         "first_prediction_ms": measured.first_prediction_ms,
         "peak_memory_bytes": measured.peak_memory_bytes,

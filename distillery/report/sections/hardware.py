@@ -13,19 +13,18 @@ class Place:
 
     fingerprint: Fingerprint
     target: str
-    threads: int
+    threads: str
     requests: int
     noise: tuple[str, ...]
     candidates: tuple[str, ...]
 
 
 def places(measurements: Sequence[Measurement]) -> list[Place]:
-    """One for each hardware, target and number of threads."""
+    """One for each hardware and target; threads may be part of what was searched for."""
     places = []
 
-    def place(measurement: Measurement) -> tuple[str, str, str]:
-        of = measurement.fingerprint
-        return of.digest, measurement.target, f"{measurement.threads:04d}"
+    def place(measurement: Measurement) -> tuple[str, str]:
+        return measurement.fingerprint.digest, measurement.target
 
     for _, group in groupby(sorted(measurements, key=place), place):
         here = list(group)
@@ -33,10 +32,15 @@ def places(measurements: Sequence[Measurement]) -> list[Place]:
             Place(
                 fingerprint=here[0].fingerprint,
                 target=here[0].target,
-                threads=here[0].threads,
+                threads=_threads({m.threads for m in here}),
                 requests=min(len(m.latencies_ms) for m in here),
                 noise=tuple(dict.fromkeys(reason for m in here for reason in m.noise.reasons)),
                 candidates=tuple(m.candidate_name for m in here),
             )
         )
     return places
+
+
+def _threads(counts: set[int]) -> str:
+    told = " or ".join(map(str, sorted(counts)))
+    return f"{told} thread{'' if counts == {1} else 's'}"

@@ -1,0 +1,1 @@
+"""Which candidate, with how many threads and instances, is best where it will run."""
