@@ -9,8 +9,12 @@ from flows.commands.benchmark import benchmark
 from flows.commands.check import check
 from flows.commands.compress import compress
 from flows.commands.join import join
+from flows.commands.monitor import monitor
 from flows.commands.predict import predict
 from flows.commands.recipes import recipes
+from flows.commands.retain import retain
+from flows.commands.retrain import retrain
+from flows.commands.status import status
 from flows.commands.ui import ui
 
 app = typer.Typer(
@@ -23,5 +27,9 @@ app = typer.Typer(
 )
 
 # one line lists each sub-command, in the order of the help
-for command in (compress, benchmark, recipes, check, predict, join, ui):
+for command in (
+    *(compress, benchmark, recipes, check, predict),
+    *(status, monitor, retrain, retain),
+    *(join, ui),
+):
     app.command()(command)

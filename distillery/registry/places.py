@@ -1,0 +1,52 @@
+"""Where registered models are served: a tag of the model itself, which a compress run writes."""
+
+from pydantic import TypeAdapter, ValidationError
+
+from distillery import tracking
+from distillery.deployment.base import Place
+from distillery.deployment.places import AnyPlace
+from distillery.errors import UserError
+
+PLACE = "distillery.place"
+
+
+def place_of(model: str) -> AnyPlace | None:
+    """None where the model is registered and no more.
+
+    Raises ``UserError`` where there is no such model, or where its tag cannot be read.
+    """
+    tags = tracking.model_tags(model)
+    if tags is None:
+        raise UserError(
+            f"there is no registered model '{model}'; distillery status lists those there are"
+        )
+    return _read(model, tags.get(PLACE))
+
+
+def all_places() -> dict[str, Place | UserError]:
+    """By model, of those that have one: where it is served, or why that cannot be read."""
+    found: dict[str, Place | UserError] = {}
+    for model, tags in sorted(tracking.tags_of_models().items()):
+        try:
+            place = _read(model, tags.get(PLACE))
+        except UserError as error:
+            found[model] = error
+            continue
+        if place is not None:
+            found[model] = place
+    return found
+
+
+def _read(model: str, written: str | None) -> AnyPlace | None:
+    if not written:
+        return None
+    adapter: TypeAdapter[AnyPlace] = TypeAdapter(AnyPlace)
+    try:
+        return adapter.validate_json(written)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"the tag {PLACE} of the registered model '{model}' cannot be read: {where}: "
+            f"{first['msg']}; run distillery compress for it again, which writes it"
+        ) from error
