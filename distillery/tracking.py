@@ -43,7 +43,7 @@ WATCHES = "distillery.watches"
 """A run's tag: the served version whose life it writes down, as ``model/version``."""
 
 _FLOW_RUN, _STEP, _OWNER = "distillery.flow_run_id", "distillery.step", "distillery.owner"
-_DIGEST, _UNFINISHED = "distillery.digest", "RUNNING"
+DIGEST, _UNFINISHED = "distillery.digest", "RUNNING"
 _NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _SERVED_FILES = (
     "__init__.py",
@@ -302,7 +302,7 @@ def register(
             source=info.model_uri,
             run_id=step.run_id,
             model_id=info.model_id,
-            tags={_DIGEST: candidate.digest, **tags},
+            tags={DIGEST: candidate.digest, **tags},
         )
     return _registered(model, version)
 
@@ -310,7 +310,7 @@ def register(
 def find_version(model: str, digest: str) -> RegisteredVersion | None:
     """The version that holds this content, or None."""
     found = MlflowClient().search_model_versions(
-        f"name = '{model}' and tags.`{_DIGEST}` = '{digest}'"
+        f"name = '{model}' and tags.`{DIGEST}` = '{digest}'"
     )
     if not found:
         return None
@@ -562,7 +562,7 @@ def _registered(model: str, version: Any) -> RegisteredVersion:
         version=str(version.version),
         uri=f"models:/{model}/{version.version}",
         candidate_name=tags.get("distillery.candidate", ""),
-        candidate_digest=tags.get(_DIGEST, ""),
+        candidate_digest=tags.get(DIGEST, ""),
         aliases=tuple(sorted(version.aliases)),
     )
 

@@ -113,7 +113,7 @@ def compare(
         crossed=(
             f"{aspect} moved: PSI {excess:.2f} beyond chance is over {limits.stability_index_max:g}"
             f" on {S:,} rows (p {_written(p_value)}), most of all {_most_moved(cells)}"
-            if far and S >= limits.rows_min
+            if far and limits.rows_min <= S
             else None
         ),
     )

@@ -111,9 +111,7 @@ def _answers(served: Served, records: list[dict[str, object]]) -> list[dict[str,
             "distillery status"
         ) from error
     if digest != served.digest:
-        raise UserError(
-            f"labelled: {served.model} was deployed anew while it was asked; run again"
-        )
+        raise UserError(f"labelled: {served.model} was deployed anew while it was asked; run again")
     if not isinstance(found, list) or len(found) != len(records):
         raise UserError(f"labelled: {url} did not give one answer a row; is it distillery's model?")
     return found

@@ -85,6 +85,6 @@ def _crossed(
     if rows < limits.labelled_rows_min or drop[0] <= limits.accuracy_drop_max:
         return None
     return (
-        f"{name} fell from {tested:.4g} on the test split to {merit:.4g} on {rows:,} labelled rows: "
-        f"a drop of at least {drop[0]:.3f} (95 %) is over {limits.accuracy_drop_max:g}"
+        f"{name} fell from {tested:.4g} on the test split to {merit:.4g} on {rows:,} labelled "
+        f"rows: a drop of at least {drop[0]:.3f} (95 %) is over {limits.accuracy_drop_max:g}"
     )

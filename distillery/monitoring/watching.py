@@ -167,7 +167,5 @@ def _shifts(known: Reference, seen: Observed, limits: Drift) -> tuple[Shift, ...
 
 def _lengths(of: Split | Observed) -> Mapping[str, int]:
     starts = [1, *(bound + 1 for bound in LENGTH_BOUNDS)]
-    names = [
-        f"{start}–{bound} words" for start, bound in zip(starts, LENGTH_BOUNDS, strict=False)
-    ]
+    names = [f"{start}–{bound} words" for start, bound in zip(starts, LENGTH_BOUNDS, strict=False)]
     return dict(zip([*names, f"over {LENGTH_BOUNDS[-1]} words"], of.length_histogram, strict=True))

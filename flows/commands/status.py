@@ -1,0 +1,5 @@
+"""``distillery status``: everything on one screen."""
+
+
+def status() -> None:
+    """x"""
