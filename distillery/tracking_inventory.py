@@ -9,6 +9,7 @@ what people mean to restore. Behind a tracking server, whoever runs the server h
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
@@ -21,7 +22,13 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.tracking._tracking_service.utils import _get_store
 
 from distillery import tracking
-from distillery.housekeeping.inventory import LoggedModel, TrackedRun, Version
+from distillery.housekeeping.inventory import (
+    FlowRun,
+    LoggedModel,
+    RegisteredModel,
+    TrackedRun,
+    Version,
+)
 from distillery.housekeeping.storage_house import size_of
 
 log = logging.getLogger(__name__)
@@ -60,7 +67,15 @@ def runs() -> tuple[TrackedRun, ...]:
 
 def versions() -> tuple[Version, ...]:
     """Those of distillery's making."""
-    return tuple(_version(found) for found in _versions() if tracking.DIGEST in found.tags)
+    aliases: dict[tuple[str, str], list[str]] = {}
+    for model in _models():  # a search for versions leaves them out
+        for alias, version in model.aliases.items():
+            aliases.setdefault((model.name, str(version)), []).append(alias)
+    return tuple(
+        _version(found, tuple(sorted(aliases.get((found.name, str(found.version)), ()))))
+        for found in _versions()
+        if tracking.DIGEST in found.tags
+    )
 
 
 def logged_models(tracked: tuple[TrackedRun, ...]) -> tuple[LoggedModel, ...]:
@@ -79,6 +94,53 @@ def logged_models(tracked: tuple[TrackedRun, ...]) -> tuple[LoggedModel, ...]:
         )
         for found in [*_logged_models(), *condemned]
         if found.source_run_id in ours or found in condemned
+    )
+
+
+def registered_models() -> tuple[RegisteredModel, ...]:
+    """All of them, whoever made them."""
+    tags_of: dict[str, dict[str, dict[str, str]]] = {}
+    for version in _versions():
+        tags_of.setdefault(version.name, {})[str(version.version)] = dict(version.tags)
+    return tuple(
+        RegisteredModel(
+            name=model.name,
+            aliases={alias: str(version) for alias, version in model.aliases.items()},
+            tags_of=tags_of.get(model.name, {}),
+        )
+        for model in _models()
+    )
+
+
+def running() -> tuple[FlowRun, ...]:
+    """Every run of a flow run, parent or step, that is RUNNING."""
+    return _flow_runs("status = 'RUNNING' and tags.`distillery.flow_run_id` != ''", None)
+
+
+def last_flow_runs(count: int) -> tuple[FlowRun, ...]:
+    """The newest, by their parent runs."""
+    return _flow_runs("tags.`distillery.step` = '' and tags.`distillery.flow_run_id` != ''", count)
+
+
+def _flow_runs(filter_string: str, count: int | None) -> tuple[FlowRun, ...]:
+    found = mlflow.search_runs(
+        search_all_experiments=True,
+        filter_string=filter_string,
+        order_by=["start_time DESC"],
+        output_format="list",
+        **({} if count is None else {"max_results": count}),
+    )
+    return tuple(
+        FlowRun(
+            name=run.info.run_name or "",
+            status=run.info.status,
+            started_at=datetime.fromtimestamp(run.info.start_time / 1000, UTC).isoformat(
+                timespec="seconds"
+            ),
+            flow_run_id=run.data.tags["distillery.flow_run_id"],
+            owner=run.data.tags.get("distillery.owner", ""),
+        )
+        for run in found
     )
 
 
@@ -109,8 +171,8 @@ def remove_logged_model(model_id: str) -> None:
         client.set_logged_model_tags(model_id, {_CONDEMNED: "true"})
         client.delete_logged_model(model_id)
     except MlflowException as error:
-        if error.error_code != _GONE:
-            raise  # else hidden before, or gone
+        if error.error_code not in (_GONE, "INVALID_PARAMETER_VALUE"):
+            raise  # else it was hidden before, or is gone
     if is_behind_a_server():
         return
     store = _get_store()
@@ -175,7 +237,7 @@ def _run(run: Run) -> TrackedRun:
     )
 
 
-def _version(found: Any) -> Version:
+def _version(found: Any, aliases: tuple[str, ...]) -> Version:
     tags: Mapping[str, str] = found.tags
     parent = tags.get("distillery.parent_version", "none")
     digests = (
@@ -184,8 +246,7 @@ def _version(found: Any) -> Version:
     return Version(
         model=found.name,
         version=str(found.version),
-        # a search leaves them out
-        aliases=aliases_of(found.name, str(found.version)),
+        aliases=aliases,
         created_at=found.creation_timestamp / 1000,
         model_id=_model_id(found),
         flow_run_id=tags.get("distillery.flow_run_id", ""),
@@ -204,6 +265,10 @@ def _model_id(found: Any) -> str | None:
 
 def _versions() -> list[Any]:
     return _all_pages(lambda token: MlflowClient().search_model_versions(page_token=token))
+
+
+def _models() -> list[Any]:
+    return _all_pages(lambda token: MlflowClient().search_registered_models(page_token=token))
 
 
 def _logged_models() -> list[Any]:

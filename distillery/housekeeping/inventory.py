@@ -48,6 +48,24 @@ class Version(Noun):
         return f"{self.model}/{self.version}"
 
 
+class RegisteredModel(Noun):
+    """A registered model as a whole."""
+
+    name: str
+    aliases: dict[str, str] = Field(description="Version by alias.")
+    tags_of: dict[str, dict[str, str]] = Field(description="By version.")
+
+
+class FlowRun(Noun):
+    """A flow run as MLflow saw it."""
+
+    name: str
+    status: str
+    started_at: str = Field(description="ISO 8601, UTC.")
+    flow_run_id: str
+    owner: str = Field(description="The process, as ``provenance`` names it; or empty.")
+
+
 class LoggedModel(Noun):
     """A model's files in MLflow, which outlive their run and their version."""
 
