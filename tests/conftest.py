@@ -31,9 +31,7 @@ def _empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def tracking_store(
-    storage_root: Path, _empty_store: Path, monkeypatch: pytest.MonkeyPatch
-) -> Path:
+def tracking_store(storage_root: Path, _empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A storage root with an MLflow store of its own in SQLite, empty and connected to."""
     from distillery import tracking
 

@@ -102,8 +102,8 @@ def plan(found: Inventory, keep: Retention) -> Plan:
     ]
     if running:
         told.append(
-            f"{len(running)} flow runs are RUNNING: what was made or used since the first of them "
-            "began stays"
+            f"flow runs that are RUNNING: {len(running)}; what was made or used since the first of "
+            "them began stays"
         )
     return Plan(
         removals=(
