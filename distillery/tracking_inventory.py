@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 _CONDEMNED = "distillery.condemned"
 _GONE = "RESOURCE_DOES_NOT_EXIST"
 _UNKNOWN = "unknown"
+_MOST_RUNNING = 10_000
 
 
 def is_behind_a_server() -> bool:
@@ -114,7 +115,7 @@ def registered_models() -> tuple[RegisteredModel, ...]:
 
 def running() -> tuple[FlowRun, ...]:
     """Every run of a flow run, parent or step, that is RUNNING."""
-    return _flow_runs("status = 'RUNNING' and tags.`distillery.flow_run_id` != ''", None)
+    return _flow_runs("status = 'RUNNING' and tags.`distillery.flow_run_id` != ''", _MOST_RUNNING)
 
 
 def last_flow_runs(count: int) -> tuple[FlowRun, ...]:
@@ -122,13 +123,13 @@ def last_flow_runs(count: int) -> tuple[FlowRun, ...]:
     return _flow_runs("tags.`distillery.step` = '' and tags.`distillery.flow_run_id` != ''", count)
 
 
-def _flow_runs(filter_string: str, count: int | None) -> tuple[FlowRun, ...]:
+def _flow_runs(filter_string: str, count: int) -> tuple[FlowRun, ...]:
     found = mlflow.search_runs(
         search_all_experiments=True,
         filter_string=filter_string,
         order_by=["start_time DESC"],
         output_format="list",
-        **({} if count is None else {"max_results": count}),
+        max_results=count,
     )
     return tuple(
         FlowRun(
@@ -175,7 +176,7 @@ def remove_logged_model(model_id: str) -> None:
             raise  # else it was hidden before, or is gone
     if is_behind_a_server():
         return
-    store = _get_store()
+    store = _database()
     try:
         location = store.get_logged_model(model_id, allow_deleted=True).artifact_location
     except MlflowException as error:
@@ -201,11 +202,17 @@ def remove_run(run_id: str) -> None:
     if is_behind_a_server():
         return
     _remove_files(run.info.artifact_uri)
-    _get_store()._hard_delete_run(run_id)
+    _database()._hard_delete_run(run_id)
+
+
+def _database() -> Any:
+    """What ``mlflow gc`` uses: it alone deletes for good."""
+    return _get_store()  # type: ignore[no-untyped-call]
 
 
 def _remove_files(location: str) -> None:
-    get_artifact_repository(location).delete_artifacts()
+    files: Any = get_artifact_repository(location)
+    files.delete_artifacts()
     folder = _local(location)
     if folder is not None and folder.name == "artifacts":
         with suppress(OSError):  # MLflow empties <id>/artifacts and leaves <id>; if it is not empty
@@ -285,7 +292,7 @@ def _logged_models() -> list[Any]:
 def _condemned_models() -> Iterator[Any]:
     if is_behind_a_server():
         return
-    store = _get_store()
+    store = _database()
     for model_id in store._get_deleted_logged_models():
         found = store.get_logged_model(model_id, allow_deleted=True)
         if _CONDEMNED in found.tags:

@@ -86,7 +86,7 @@ def take(tracking_uri: str, places: Mapping[str, Place | UserError]) -> Standing
             *(line for model in models for line in _stuck(model)),
             *(
                 f"MLflow run '{run.name}' of flow run {run.flow_run_id} is RUNNING, and its "
-                "process is gone; whatever runs next on this machine closes it, or distillery reconcile"
+                "process is gone; whatever runs next on this machine closes it"
                 for run in running
                 if run.owner and provenance.is_dead(run.owner)
             ),

@@ -76,7 +76,7 @@ def _path(kind: str, letter: str) -> str:
 
 
 def test_a_cached_teachers_flow_run_stays_with_the_champion_that_came_from_it() -> None:
-    found = {
+    found: dict[str, Any] = {
         "runs": [
             _run("a" * 32, "trained the teacher"),
             _run("b" * 32, "made the champion"),
@@ -100,7 +100,7 @@ def test_what_a_kept_result_refers_to_stays_and_else_goes_after_its_result() -> 
 
 
 def test_soft_labels_stay_where_teacher_and_texts_do() -> None:
-    of_lineage = {
+    of_lineage: dict[str, Any] = {
         "versions": [
             _version("1", "f", aliases=("champion",), digests=(_digest("a"), _digest("b")))
         ],

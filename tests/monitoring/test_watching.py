@@ -160,7 +160,7 @@ def test_labelled_pairs_and_scores(tmp_path: Path) -> None:
         place = Shelf(serves=version.version, address=address)
         seen = watching.watch("m", place, LIMITS, data)
     assert seen.merit is not None
-    assert (seen.merit.measure, seen.merit.merit) == ("spearman", pytest.approx(-1))
+    assert seen.merit.merit == pytest.approx(-1)
     assert [crossing.kind for crossing in seen.crossings] == ["spearman"]
 
 
@@ -223,9 +223,9 @@ def test_a_crossing_is_an_event_once_a_day_and_a_table_and_a_plot() -> None:
     assert payloads["classes"]["model"] == "m"
     assert payloads["classes"]["reason"].startswith("classes moved: PSI")
     plot, table = artifacts
-    assert plot is not None
+    assert isinstance(plot, Artifact)
     assert str(plot.data).startswith("data:image/png;base64,")
-    assert table is not None
+    assert isinstance(table, Artifact)
     assert '"what": "classes"' in str(table.data)
     tags = tracking.tags_of(version)
     assert float(tags["distillery.live_classes_psi"]) > 0.25
