@@ -29,8 +29,7 @@ def monitor(
         raise UserError("labelled rows are one model's: name the model, too")
     tracking.connect()
     watched = tuple(
-        watch_model(name, place, limits, labelled, among_others=model is None)
-        for name, place in find_watched(model).items()
+        watch_model(name, place, limits, labelled) for name, place in find_watched(model).items()
     )
     for one in watched:
         announce_drift(one)

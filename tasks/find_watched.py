@@ -12,12 +12,4 @@ def find_watched(model: str | None) -> dict[str, Place | UserError]:
 
     Raises ``UserError`` where the one that is named cannot be watched.
     """
-    if model is None:
-        return places.all_places()
-    place = places.place_of(model)
-    if place is None:
-        raise UserError(
-            f"'{model}' is served nowhere: its recipe names no place under 'deploy', so there is "
-            "nothing to watch"
-        )
-    return {model: place}
+    return places.served_at(model)

@@ -15,18 +15,13 @@ log = logging.getLogger(__name__)
 
 @fresh_step
 def watch_model(
-    model: str, place: Place | UserError, limits: Drift, labelled: Data | None, among_others: bool
+    model: str, place: Place | UserError, limits: Drift, labelled: Data | None
 ) -> Watched:
-    """Among others, one that cannot be watched says so, and the others are watched.
-
-    Alone, it raises ``UserError``.
-    """
+    """What cannot be watched says why; whatever stands beside it is watched."""
     try:
         if isinstance(place, UserError):
             raise place
         return watching.watch(model, place, limits, labelled)
     except UserError as error:
-        if not among_others:
-            raise
         log.warning("%s", error)
         return watching.unwatchable(model, error)

@@ -37,6 +37,22 @@ def all_places() -> dict[str, Place | UserError]:
     return found
 
 
+def served_at(model: str | None) -> dict[str, Place | UserError]:
+    """Of the one that is named, or of all that have a place.
+
+    Raises ``UserError`` where the one that is named is served nowhere.
+    """
+    if model is None:
+        return all_places()
+    place = place_of(model)
+    if place is None:
+        raise UserError(
+            f"'{model}' is served nowhere: its recipe names no place under 'deploy', so there is "
+            "nothing to watch"
+        )
+    return {model: place}
+
+
 def _read(model: str, written: str | None) -> AnyPlace | None:
     if not written:
         return None

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from flows.console import JsonOption, err, one_clear_line, out, quiet_libraries
+from flows.console import JsonOption, err, escaped, one_clear_line, out, quiet_libraries
 
 if TYPE_CHECKING:
     from distillery.monitoring.watching import Watched
@@ -50,6 +50,7 @@ def monitor(
         from distillery.errors import UserError
         from distillery.monitoring.drift import Drift
         from distillery.recipe import Data
+        from distillery.registry import places
 
         values: dict[str, Any] = {}
         for one in set_ or ():
@@ -61,6 +62,8 @@ def monitor(
             for one in columns or ():
                 recipe_files.override(source, one, option="--columns", example="label=intent")
             rows = recipe_files.validated(Data, source, where="--columns")
+            if model is None:
+                raise UserError("labelled rows are one model's: name the model, too")
         elif columns:
             raise UserError("--columns says how to read labelled rows: give --labelled, too")
         from flows.server import server_at_hand
@@ -68,11 +71,15 @@ def monitor(
         with err.status("checking the servers"):
             server = server_at_hand()
             tracking.connect()
+            places.served_at(model)
             from flows.monitor import monitor as flow
         with server.in_use():
             watched = flow(model, limits, rows)
     _show(watched, as_json=json_)
-    if any(one.failed for one in watched):
+    failed = [one for one in watched if one.failed]
+    for one in failed:
+        err.print(f"[bold red]distillery:[/] {escaped(one.note)}", soft_wrap=True)
+    if failed:
         raise typer.Exit(2)
     raise typer.Exit(1 if any(one.crossings for one in watched) else 0)
 
@@ -97,9 +104,11 @@ def _show(watched: "tuple[Watched, ...]", *, as_json: bool) -> None:
         out.print("No registered model has a place where it is served: there is nothing to watch.")
         return
     table = Table("model", "version", "what", "rows", "found", "verdict", box=None)
-    for one in watched:
+    seen = [one for one in watched if not one.failed]
+    for one in seen:
         crossed = {crossing.reason for crossing in one.crossings}
         for row in watch_rows(one):
             style = "bold red" if row.verdict in crossed else ""
             table.add_row(*(Text(cell, style=style) for cell in row.record.values()))
-    out.print(table)
+    if seen:
+        out.print(table)

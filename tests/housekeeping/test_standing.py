@@ -106,6 +106,8 @@ def test_a_place_is_read_from_the_models_own_tag(champion: RegisteredVersion) ->
 
     assert places.place_of("m") is None
     assert places.all_places() == {}
+    with pytest.raises(UserError, match="'m' is served nowhere"):
+        places.served_at("m")
     client = MlflowClient()
     client.set_registered_model_tag("m", places.PLACE, '{"kind": "local", "port": 8123}')
     found = places.place_of("m")

@@ -124,8 +124,9 @@ def test_what_cannot_be_watched_says_so() -> None:
         watching.watch("m", served, LIMITS)
     with pytest.raises(UserError, match="place does not answer"):
         watching.watch("m", Shelf(breaks=True), LIMITS)
-    among = watch_model.fn("m", Shelf(breaks=True), LIMITS, None, among_others=True)
-    assert among.failed
+    found = watch_model.fn("m", Shelf(breaks=True), LIMITS, None)
+    assert found.failed
+    assert "place does not answer" in found.note
     assert "nothing answers" in watching.watch("m", Shelf(), LIMITS).note
 
 
