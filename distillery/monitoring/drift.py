@@ -123,6 +123,7 @@ def _cells(trained: Mapping[str, int], seen: Mapping[str, int]) -> tuple[Cell, .
     found = [
         Cell(name=name, trained=trained.get(name, 0), seen=seen.get(name, 0))
         for name in dict.fromkeys([*trained, *sorted(set(seen) - set(trained))])
+        if trained.get(name, 0) + seen.get(name, 0)
     ]
     T, S = sum(trained.values()), sum(seen.values())
     share = min(T, S) / (T + S)

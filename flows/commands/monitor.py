@@ -77,8 +77,8 @@ def monitor(
             watched = flow(model, limits, rows)
     _show(watched, as_json=json_)
     failed = [one for one in watched if one.failed]
-    for one in failed:
-        err.print(f"[bold red]distillery:[/] {escaped(one.note)}", soft_wrap=True)
+    for unseen in failed:
+        err.print(f"[bold red]distillery:[/] {escaped(unseen.note)}", soft_wrap=True)
     if failed:
         raise typer.Exit(2)
     raise typer.Exit(1 if any(one.crossings for one in watched) else 0)

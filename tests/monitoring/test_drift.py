@@ -97,6 +97,13 @@ def test_a_label_that_training_never_had_counts() -> None:
     assert "'new'" in shift.crossed
 
 
+def test_a_cell_that_neither_has_is_none() -> None:
+    shift = compare("lengths", {"a": 500, "b": 0, "c": 0, "d": 0}, {"a": 0, "b": 300}, LIMITS)
+    assert [cell.name for cell in shift.cells] == ["a", "b"]
+    assert shift.crossed is not None
+    assert "'a': 100.0% → 0.0%" in shift.crossed
+
+
 def test_nothing_to_compare_is_an_error() -> None:
     with pytest.raises(ValueError, match="0 rows seen"):
         compare("classes", {"a": 1}, {}, LIMITS)
