@@ -77,7 +77,8 @@ def _show(found: "Standing") -> None:
     out.print(table if found.models else "No model is registered.")
     runs = Table("flow run", "state", "started", "id", box=None)
     for run in found.flow_runs:
-        runs.add_row(*(Text(one) for one in (run.name, run.state, run.started_at, run.flow_run_id)))
+        cells = (run.name, run.state, run.started_at, run.flow_run_id)
+        runs.add_row(*(Text(cell, overflow="fold") for cell in cells))
     out.print()
     out.print(runs if found.flow_runs else "No flow ran yet.")
     out.print()
