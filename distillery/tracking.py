@@ -42,9 +42,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHAMPION, PREVIOUS = "champion", "previous"
+WATCHES = "distillery.watches"
+"""A run's tag: the served version whose life it writes down, as ``model/version``."""
 
 _FLOW_RUN, _STEP, _OWNER = "distillery.flow_run_id", "distillery.step", "distillery.owner"
-_DIGEST, _UNFINISHED = "distillery.digest", "RUNNING"
+DIGEST, _UNFINISHED = "distillery.digest", "RUNNING"
 _HEARTBEAT = "distillery.heartbeat"
 _NO_SUCH = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 _SERVED_FILES = (
@@ -133,6 +135,10 @@ class StepRun:
         """A file, kept with the run."""
         self._client.log_artifact(self.run_id, str(path), folder)
 
+    def text(self, text: str, name: str) -> None:
+        """A small file of this name, kept with the run; a later one takes its place."""
+        self._client.log_text(self.run_id, text, name)
+
     def checkpoint(self, checkpoint: Checkpoint) -> None:
         """What a training made: where, how large, how good, how long it took."""
         self.tags({"digest": checkpoint.digest, "uri": checkpoint.artifact.uri})
@@ -216,6 +222,40 @@ def step_run(flow_run_id: str, step: str) -> Iterator[StepRun]:
         run = MlflowClient().create_run(experiment_id, run_name=step, tags=tags)
     with mlflow.start_run(run_id=run.info.run_id):
         yield StepRun(run.info.run_id)
+
+
+def watch_run(version: RegisteredVersion) -> StepRun | None:
+    """The one run in which the life of a served version is written down, however often it is
+    looked at: its metrics are a curve. None before the first time."""
+    found = _search(f"tags.`{WATCHES}` = '{version.model}/{version.version}'")
+    return StepRun(found[0].info.run_id) if found else None
+
+
+def open_watch_run(version: RegisteredVersion) -> StepRun:
+    """The same, made where there is none. It is FINISHED, since nobody owns it."""
+    found = watch_run(version)
+    if found is not None:
+        return found
+    client = MlflowClient()
+    run = client.create_run(
+        _experiment_id("monitor"),
+        run_name=f"{version.model} version {version.version}",
+        tags={WATCHES: f"{version.model}/{version.version}"},
+    )
+    client.set_terminated(run.info.run_id)
+    return StepRun(run.info.run_id)
+
+
+def run_text(run_id: str, name: str) -> str | None:
+    """A small file of a run, or None where the run or the file is not there."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            path = MlflowClient().download_artifacts(run_id, name, folder)
+            return Path(path).read_text(encoding="utf-8")
+        except (MlflowException, OSError) as error:
+            # whichever store holds it has its own word for "not there"
+            log.debug("run %s has no file %s: %s", run_id, name, error)
+            return None
 
 
 def close_flow_run(flow_run_id: str, status: str) -> None:
@@ -302,7 +342,7 @@ def register(
             source=info.model_uri,
             run_id=step.run_id,
             model_id=info.model_id,
-            tags={_DIGEST: candidate.digest, **tags},
+            tags={DIGEST: candidate.digest, **tags},
         )
     return _registered(model, version)
 
@@ -310,7 +350,7 @@ def register(
 def find_version(model: str, digest: str) -> RegisteredVersion | None:
     """The version that holds this content, or None."""
     found = MlflowClient().search_model_versions(
-        f"name = '{model}' and tags.`{_DIGEST}` = '{digest}'"
+        f"name = '{model}' and tags.`{DIGEST}` = '{digest}'"
     )
     if not found:
         return None
@@ -586,7 +626,7 @@ def _registered(model: str, version: Any) -> RegisteredVersion:
         version=str(version.version),
         uri=f"models:/{model}/{version.version}",
         candidate_name=tags.get("distillery.candidate", ""),
-        candidate_digest=tags.get(_DIGEST, ""),
+        candidate_digest=tags.get(DIGEST, ""),
         aliases=tuple(sorted(version.aliases)),
     )
 

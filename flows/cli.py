@@ -10,12 +10,16 @@ from flows.commands.check import check
 from flows.commands.compress import compress
 from flows.commands.deploy import deploy
 from flows.commands.join import join
+from flows.commands.monitor import monitor
 from flows.commands.predict import predict
 from flows.commands.promote import promote
 from flows.commands.receive_webhooks import receive_webhooks
 from flows.commands.recipes import recipes
 from flows.commands.reconcile import reconcile
+from flows.commands.retain import retain
+from flows.commands.retrain import retrain
 from flows.commands.rollback import rollback
+from flows.commands.status import status
 from flows.commands.ui import ui
 
 app = typer.Typer(
@@ -29,17 +33,9 @@ app = typer.Typer(
 
 # one line lists each sub-command, in the order of the help
 for command in (
-    compress,
-    benchmark,
-    recipes,
-    check,
-    predict,
-    promote,
-    rollback,
-    deploy,
-    reconcile,
-    receive_webhooks,
-    join,
-    ui,
+    *(compress, benchmark, recipes, check, predict),
+    *(promote, rollback, deploy, reconcile, receive_webhooks),
+    *(status, monitor, retrain, retain),
+    *(join, ui),
 ):
     app.command()(command)

@@ -9,6 +9,7 @@ import prefect.runtime
 from distillery import digests, recipe_files, tracking
 from distillery.benchmarking.fingerprint import fingerprint
 from distillery.evaluation import gain
+from distillery.monitoring.reference import DATASET_FILE
 from distillery.nouns import (
     Checkpoint,
     Corpus,
@@ -21,6 +22,7 @@ from distillery.nouns import (
 )
 from distillery.provenance import code_version
 from distillery.recipe import AnyStudent, Launcher, Recipe
+from distillery.registry.recipes import RECIPE_FILE, TRIGGER
 from distillery.registry.registration import Origin
 from distillery.verdict import judge
 from flows.closing import close_failed, close_killed
@@ -57,8 +59,11 @@ from tasks.train_language_model import train_language_model
     on_cancellation=[close_killed],
     on_crashed=[close_killed],
 )
-def compress(recipe: Recipe) -> Findings:
-    """From data to a promoted model, or to the reasons why there is none."""
+def compress(recipe: Recipe, trigger: str = "") -> Findings:
+    """From data to a promoted model, or to the reasons why there is none.
+
+    ``trigger`` says what it is run for, where nobody asked for it; it stands on the MLflow run.
+    """
     sign()
     check_recipe(recipe)
     tracking.close_orphans()
@@ -67,11 +72,15 @@ def compress(recipe: Recipe) -> Findings:
     recipe_digest = digests.of_json(recipe.model_dump(mode="json"))
     code = code_version()
     run = tracking.open_flow_run(
-        recipe.name, flow_run_id, {"recipe_digest": recipe_digest, "code": code}
+        recipe.name,
+        flow_run_id,
+        {"recipe_digest": recipe_digest, "code": code, TRIGGER: trigger or "asked for"},
     )
     run.params(recipe.model_dump(mode="json", exclude={"description"}))
+    run.text(recipe_files.as_yaml(recipe), RECIPE_FILE)
 
     dataset = prepare_dataset(recipe.data, recipe.name)
+    run.text(dataset.model_dump_json(), DATASET_FILE)
     teachers = [
         fine_tune_teacher(source, dataset, name, recipe.seeds[0] + i, recipe.launcher)
         for i, (name, source) in enumerate(recipe.teachers.items())

@@ -102,11 +102,19 @@ def server_at_hand() -> NamedServer | TemporaryServer:
 
     Raises ``UserError`` within seconds where the named one does not answer.
     """
+    return named_server() or TemporaryServer()
+
+
+def named_server() -> NamedServer | None:
+    """The one that the settings name, if they do.
+
+    Raises ``UserError`` within seconds where it does not answer.
+    """
     from prefect.settings import PREFECT_API_URL
 
     url = PREFECT_API_URL.value()
     if url is None:
-        return TemporaryServer()
+        return None
     try:
         urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=_REACH_SECONDS).close()  # noqa: S310
     except urllib.error.HTTPError:

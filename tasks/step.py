@@ -124,6 +124,8 @@ def _drop_if_damaged(key: str) -> None:
     if damaged:
         log.warning("%s is damaged or missing; making it again", damaged[0].uri)
         path.unlink()
+        return
+    path.touch()  # used: whoever keeps house goes by it
 
 
 def _artifacts(value: object) -> Iterator[Artifact]:

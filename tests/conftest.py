@@ -1,6 +1,7 @@
 """What every test may use: a storage of its own, and the real data where it is at hand."""
 
 import os
+import shutil
 from pathlib import Path
 
 # no test needs a hub; unset, each unreachable name costs retries. Read when the hub is imported.
@@ -17,6 +18,28 @@ def storage_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "storage"
     monkeypatch.setenv("DISTILLERY_STORAGE", str(root))
     return root
+
+
+@pytest.fixture(scope="session")
+def _empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow takes seconds to make its tables: once is enough."""
+    from mlflow import MlflowClient
+
+    database = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{database}").search_experiments()
+    return database
+
+
+@pytest.fixture
+def tracking_store(storage_root: Path, _empty_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A storage root with an MLflow store of its own in SQLite, empty and connected to."""
+    from distillery import tracking
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    storage_root.mkdir()
+    shutil.copy(_empty_store, storage_root / "mlflow.db")
+    tracking.connect()
+    return storage_root
 
 
 @pytest.fixture(scope="session")

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LENGTH_BOUNDS = (4, 8, 16, 32, 64, 128)
+"""Whitespace words; a bound belongs to the class it closes."""
+
 _FORMATS = {".parquet": "parquet", ".csv": "csv", ".jsonl": "json", ".json": "json"}
 _OF_SCORES = ("score",)  # the single label name of a data set of scores
-_LENGTH_BOUNDS = (4, 8, 16, 32, 64, 128)
 _BATCH_ROWS = 1000  # read at once
 
 
@@ -144,6 +146,22 @@ def load(data: Data) -> Splits:
         validation_made_from_train=validation_made,
         test_made_from_train=test_made,
     )
+
+
+def labelled(data: Data) -> Rows:
+    """The rows of a source that is not to be split: of its test split, or where it has none, of its
+    training split, as a single file is.
+
+    Raises ``UserError`` as ``load`` does, for what concerns a single split.
+    """
+    source = load_source(data)
+    split = data.test_split if data.test_split in source else data.train_split
+    if split not in source:
+        raise UserError(
+            f"data: no split '{data.test_split}' in '{data.source}'; it has "
+            f"{', '.join(sorted(source))}; set data.test_split"
+        )
+    return _rows(source[split], data, split)
 
 
 def store(splits: Splits, data: Data, name: str) -> Dataset:
@@ -508,12 +526,12 @@ def _described(rows: Rows, label_names: tuple[str, ...]) -> Split:
     counts = Counter(rows.names)
     texts = [text for text in rows.texts if not isinstance(text, Image)]
     words = [len((text if isinstance(text, str) else " ".join(text)).split()) for text in texts]
-    buckets = np.searchsorted(_LENGTH_BOUNDS, words)  # a bound belongs to the bucket it closes
+    buckets = np.searchsorted(LENGTH_BOUNDS, words)  # a bound belongs to the bucket it closes
     return Split(
         rows=len(rows),
         label_counts=tuple(counts[name] for name in label_names) if counts else (),
         length_histogram=tuple(
-            int(n) for n in np.bincount(buckets, minlength=len(_LENGTH_BOUNDS) + 1)
+            int(n) for n in np.bincount(buckets, minlength=len(LENGTH_BOUNDS) + 1)
         )
         if texts
         else (),

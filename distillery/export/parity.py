@@ -1,12 +1,12 @@
 """How far a graph is from the model it came from: on real examples, and in several shapes."""
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from distillery.correlation import spearman
+from distillery.intervals import of_share
 from distillery.nouns import Parity
 from distillery.recipe import Export
 from distillery.runtimes.base import Engine, Example, size_of
@@ -51,18 +51,11 @@ def compare(
         mean_abs_logit_difference=float(difference.mean()),
         mean_kl=None if are_scores else float(_kl(wanted, said).mean()),
         label_flip_rate=None if are_scores else flip_rate,
-        label_flip_interval=None if are_scores else _interval(flip_rate, len(texts)),
+        # over texts: the shapes of one text are no independent draws
+        label_flip_interval=None if are_scores else of_share(flip_rate, len(texts)),
         rank_disagreement=1 - spearman(said[:, 0], wanted[:, 0]) if are_scores else None,
         shapes=tuple(sorted(shapes)),
     )
-
-
-def _interval(rate: float, texts: int) -> tuple[float, float]:
-    """Wilson's, 95 %. Counted over texts: the shapes of one text are no independent draws."""
-    z = 1.959964
-    centre = (rate + z * z / (2 * texts)) / (1 + z * z / texts)
-    half = z * math.sqrt(rate * (1 - rate) / texts + (z / (2 * texts)) ** 2) / (1 + z * z / texts)
-    return max(centre - half, 0.0), min(centre + half, 1.0)
 
 
 def exact(found: Parity, limits: Export) -> Parity:

@@ -5,16 +5,16 @@ Whoever moves an alias need not know the recipe; the last compress run of the mo
 
 from collections.abc import Mapping
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from distillery import tracking
 from distillery.deployment.base import Place
-from distillery.deployment.places import AnyPlace
 from distillery.errors import UserError
 from distillery.noun import Noun
 from distillery.recipe import Gates
+from distillery.registry.places import PLACE, read_place
 
-GATES, PLACE, ACCEPTED = "distillery.gates", "distillery.place", "distillery.accepted_version"
+GATES, ACCEPTED = "distillery.gates", "distillery.accepted_version"
 
 
 class Policy(Noun):
@@ -42,16 +42,15 @@ def parse(model: str, tags: Mapping[str, str]) -> Policy:
             f"the registered model '{model}' has no gates (no tag {GATES}): run distillery "
             "compress for it once, which writes them"
         )
-    places: TypeAdapter[Place] = TypeAdapter(AnyPlace)
+    place = read_place(model, tags.get(PLACE))
     try:
         gates = Gates.model_validate_json(tags[GATES])
-        place = places.validate_json(tags[PLACE]) if tags.get(PLACE) else None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(
-            f"the tags {GATES} and {PLACE} of the registered model '{model}' cannot be read: "
-            f"{where}: {first['msg']}; run distillery compress for it again, which writes them"
+            f"the tag {GATES} of the registered model '{model}' cannot be read: {where}: "
+            f"{first['msg']}; run distillery compress for it again, which writes it"
         ) from error
     return Policy(model=model, gates=gates, place=place, accepted=tags.get(ACCEPTED) or None)
 

@@ -42,11 +42,16 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
             from flows.compress import compress as flow
         with server.in_use():
             findings = flow(loaded)
-    if json_:
+    tell(findings, as_json=json_)
+    raise typer.Exit(0 if findings.verdict.promoted else 1)
+
+
+def tell(findings: "Findings", *, as_json: bool) -> None:
+    """What a run came to, for whoever or whatever reads stdout."""
+    if as_json:
         out.print_json(json.dumps(_summary(findings)))
     else:
         _show(findings)
-    raise typer.Exit(0 if findings.verdict.promoted else 1)
 
 
 def _summary(findings: "Findings") -> dict[str, object]:
