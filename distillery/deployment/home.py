@@ -25,9 +25,11 @@ import psutil
 from distillery import provenance, storage
 from distillery.deployment.base import DeploymentError
 from distillery.deployment.gateway import release as state
+from distillery.deployment.gateway.environment import without_secrets
 from distillery.deployment.gateway.release import Running
 from distillery.errors import UserError
 
+_PACKAGE_ROOT = Path(__file__).parent.parent.parent
 _START_SECONDS = 60
 _END_SECONDS = 90
 _POLL_SECONDS = 0.02
@@ -82,7 +84,8 @@ class Home:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                cwd=self.folder,
+                cwd=_PACKAGE_ROOT,  # found wherever we were started
+                env=without_secrets(os.environ),
                 start_new_session=True,
             )
         # should it end before us, it is not left a zombie
@@ -102,15 +105,21 @@ class Home:
             raise UserError(f"deploy: {words}; choose another deploy.port")
         raise DeploymentError(f"the gateway did not start: {words}")
 
-    def tidy(self, port: int) -> None:
-        """Only what answers on this port, and its files, are kept; for whoever holds the lock."""
+    def ports(self) -> set[int]:
+        """Of the gateways that live; more than one only while a model moves to another port."""
+        found = (_living(place) for place in self.folder.glob("gateway-*.json"))
+        return {running.port for running in found if running is not None}
+
+    def tidy(self, ports: set[int]) -> None:
+        """Only what answers, on these ports, and its files are kept; for whoever has the lock."""
         now = state.current(self.folder)
         kept = now.release.folder if now else ""
         for place in self.versions.glob("*"):
             if str(place) != kept:
                 shutil.rmtree(place, ignore_errors=True)
+        wanted = {state.running_path(self.folder, port) for port in ports if now is not None}
         for place in self.folder.glob("gateway-*.json"):
-            if now is None or place != state.running_path(self.folder, port):
+            if place not in wanted:
                 _end(place)
 
     def clear(self) -> None:

@@ -1,11 +1,11 @@
 """This machine: MLflow's scoring server as a managed process, blue and green."""
 
-import contextlib
 import errno
 import json
 import socket
+import urllib.error
 import urllib.request
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -71,17 +71,19 @@ class Local(Place):
         home = Home(version.model)
         with home.locked():
             served = self.serving(version.model)
-            if served is not None and served.digest == version.candidate_digest:
-                if served.version == version.version:
-                    home.tidy(self.port)
-                    return served
+            if served is not None and _is(served, version):
+                home.tidy({self.port})
+                return served
+            before = home.ports()
             try:
                 release = releases.fetch(version, home.versions)
                 self._switch(home, release, version)
-            finally:
-                home.tidy(self.port)
+            except BaseException:
+                home.tidy(before or {self.port})
+                raise
+            home.tidy({self.port})
             served = self.serving(version.model)
-            if served is None or served.digest != release.digest:
+            if served is None or not _is(served, version):
                 raise DeploymentError(f"{self.address} does not say that {version.uri} answers")
             return served
 
@@ -129,7 +131,12 @@ class Local(Place):
         request = urllib.request.Request(  # noqa: S310
             f"{self.address}/invocations", body, {"Content-Type": "application/json"}
         )
-        return self._asked(request, tried)
+        try:
+            return self._asked(request, tried)
+        except urllib.error.HTTPError as error:
+            raise DeploymentError(
+                f"asked {body[:120]!r}, it answers {error.code}: {error.read()[:300]!r}"
+            ) from error
 
     def _asked(self, request: urllib.request.Request, tried: Release | None) -> bytes:
         if tried is not None:
@@ -138,3 +145,7 @@ class Local(Place):
         with direct.open(request, timeout=_ASK_SECONDS) as response:
             content: bytes = response.read()
             return content
+
+
+def _is(served: Served, version: RegisteredVersion) -> bool:
+    return (served.version, served.digest) == (version.version, version.candidate_digest)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import prometheus_client
 import uvicorn
 
 from distillery import provenance
@@ -37,7 +38,7 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 in a container")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs every request
+    prometheus_client.disable_created_metrics()
     try:
         listener = _listen(options.host, options.port)
     except OSError as error:

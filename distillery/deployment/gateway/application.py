@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-import httpx
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.requests import ClientDisconnect, Request
@@ -16,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from distillery.deployment.gateway.backend import Backend
+from distillery.deployment.gateway.connections import Answer, CutOffError, NotSeenError
 from distillery.deployment.gateway.counting import Counts
 from distillery.deployment.gateway.release import Release
 from distillery.deployment.gateway.switching import NothingAnswersError, Switch
@@ -72,14 +72,12 @@ class Address:
             question = await _parsed(body, content_type)
             backend, answered = await self._ask(request, body, content_type)
             response = Response(
-                answered.content,
-                answered.status_code,
-                media_type=answered.headers.get("content-type", _JSON),
+                answered.content, answered.status, media_type=answered.content_type
             )
-            if answered.is_success:
+            if answered.status == HTTPStatus.OK:
                 answer = answered.content
             else:
-                response = _refusal(answered.status_code, _reason(answered))
+                response = _refusal(answered.status, _reason(answered))
         except RefusedError as error:
             response = _refusal(error.status, str(error))
         except ClientDisconnect:
@@ -120,7 +118,7 @@ class Address:
 
     async def _ask(
         self, request: Request, body: bytes, content_type: str
-    ) -> tuple[Backend, httpx.Response]:
+    ) -> tuple[Backend, Answer]:
         until = time.monotonic() + _WAIT_SECONDS
         while True:
             try:
@@ -132,18 +130,18 @@ class Address:
                 return backend, await backend.ask(body, content_type)
             except NothingAnswersError as error:
                 raise RefusedError(HTTPStatus.SERVICE_UNAVAILABLE, str(error)) from error
-            except httpx.ConnectError as error:
+            except NotSeenError as error:
                 # it has just died, and never saw this request
                 if time.monotonic() > until:
                     raise RefusedError(
                         HTTPStatus.SERVICE_UNAVAILABLE, "the version does not answer"
                     ) from error
                 await asyncio.sleep(_AGAIN_SECONDS)
-            except httpx.TimeoutException as error:
+            except TimeoutError as error:
                 raise RefusedError(
                     HTTPStatus.GATEWAY_TIMEOUT, "the version took too long to answer"
                 ) from error
-            except httpx.HTTPError as error:
+            except CutOffError as error:
                 # not asked again: this request may be what it died of
                 raise RefusedError(
                     HTTPStatus.SERVICE_UNAVAILABLE,
@@ -223,12 +221,12 @@ def _refusal(status: int, why: str) -> Response:
     return JSONResponse({"error": why}, status, headers)
 
 
-def _reason(answered: httpx.Response) -> str:
+def _reason(answered: Answer) -> str:
     """The scoring server's own, without its stack trace but for what the model itself said."""
     try:
-        said: Any = answered.json()
+        said: Any = json.loads(answered.content)
     except ValueError:
-        said = answered.text
+        said = answered.content.decode(errors="replace")
     if not isinstance(said, Mapping):
         return str(said).strip()[:500]
     last = str(said.get("stack_trace", "")).strip().splitlines()[-1:]

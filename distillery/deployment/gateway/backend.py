@@ -12,9 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-import httpx
-
 from distillery import digests
+from distillery.deployment.gateway.connections import Answer, Connections
+from distillery.deployment.gateway.environment import without_secrets
 from distillery.deployment.gateway.release import Release
 
 log = logging.getLogger(__name__)
@@ -24,7 +24,6 @@ _END_SECONDS = 5
 _ANSWER_SECONDS = 60
 _RESTARTS, _RESTARTS_WITHIN_SECONDS = 5, 300
 _FIRST_PAUSE_SECONDS = 0.1
-_SECRETIVE = ("AWS_", "MLFLOW_", "PREFECT_", "DISTILLERY_")
 
 
 class NotStartedError(Exception):
@@ -44,7 +43,7 @@ class Backend:
         self._idle = asyncio.Event()
         self._idle.set()
         self._process: Process | None = None
-        self._client: httpx.AsyncClient | None = None
+        self._connections: Connections | None = None
         self._supervision: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -55,15 +54,18 @@ class Backend:
         await self._launch()
         self._supervision = asyncio.create_task(self._supervise())
 
-    async def ask(self, body: bytes, content_type: str) -> httpx.Response:
-        """What the scoring server answers. Raises ``httpx.HTTPError`` where it does not."""
-        assert self._client is not None, "it is ready"
+    async def ask(self, body: bytes, content_type: str) -> Answer:
+        """What the scoring server answers.
+
+        Raises ``NotSeenError`` where it is not there, ``CutOffError`` where it ends meanwhile, and
+        ``TimeoutError``.
+        """
+        assert self._connections is not None, "it is ready"
         self._in_flight += 1
         self._idle.clear()
         try:
-            return await self._client.post(
-                "/invocations", content=body, headers={"content-type": content_type}
-            )
+            async with asyncio.timeout(_ANSWER_SECONDS + 5):
+                return await self._connections.post("/invocations", body, content_type)
         finally:
             self._in_flight -= 1
             if not self._in_flight:
@@ -82,8 +84,8 @@ class Backend:
                 await self._supervision
         self._set(ready=False)
         await self._end_process()
-        if self._client is not None:
-            await self._client.aclose()
+        if self._connections is not None:
+            self._connections.close()
 
     async def _launch(self) -> None:
         await asyncio.to_thread(self._verify)
@@ -109,14 +111,9 @@ class Backend:
             raise NotStartedError(
                 f"version {self.release.version} does not start: {self._last_words()}"
             )
-        if self._client is not None:
-            await self._client.aclose()
-        self._client = httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{json.loads(line)['port']}",
-            timeout=httpx.Timeout(_ANSWER_SECONDS + 5, connect=5, pool=None),
-            limits=httpx.Limits(max_connections=256, keepalive_expiry=600),
-            trust_env=False,  # a proxy has no business here
-        )
+        if self._connections is not None:
+            self._connections.close()
+        self._connections = Connections(json.loads(line)["port"])
         self._set(ready=True)
 
     def _verify(self) -> None:
@@ -186,10 +183,8 @@ class Backend:
 
 
 def _environment(folder: str) -> dict[str, str]:
-    """Ours without what is secret or would point it elsewhere."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRETIVE)}
     return {
-        **kept,
+        **without_secrets(os.environ),
         "__pyfunc_model_path__": folder,
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SCORING_SERVER_REQUEST_TIMEOUT": str(_ANSWER_SECONDS),

@@ -1,0 +1,49 @@
+"""One registry for all; each test serves from a storage and a port of its own."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from distillery.deployment.local import Local
+
+from .registry import Registry
+from .served import Address, children_of_gateways
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """Its store is the tests', whatever their storage."""
+    folder = tmp_path_factory.mktemp("registry")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISTILLERY_STORAGE", str(folder))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        made = Registry()
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        yield made
+
+
+@pytest.fixture
+def place(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Local]:
+    """On a free port; afterwards nothing of it may run."""
+    monkeypatch.setenv("DISTILLERY_STORAGE", str(tmp_path / "storage"))
+    local = Local(port=free_port())
+    yield local
+    for model in (registry.first.model, "other"):
+        local.remove(model)
+    assert not children_of_gateways(tmp_path)
+
+
+@pytest.fixture
+def address(place: Local) -> Address:
+    """Where it answers."""
+    return Address(place.port)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
