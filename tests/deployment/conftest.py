@@ -43,6 +43,20 @@ def address(place: Local) -> Address:
     return Address(place.port)
 
 
+@pytest.fixture(scope="module")
+def serving(
+    registry: Registry, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Local, Address]]:
+    """The first version, for tests that change nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DISTILLERY_STORAGE", str(tmp_path_factory.mktemp("serving")))
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "very secret")
+        local = Local(port=free_port())
+        local.deploy(registry.first)
+        yield local, Address(local.port)
+        local.remove(registry.first.model)
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

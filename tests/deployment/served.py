@@ -66,6 +66,7 @@ class Load:
 
     address: Address
     clients: int = 4
+    rows: dict[str, Any] = field(default_factory=lambda: ROWS)
     replies: list[Reply] = field(default_factory=list)
     errors: list[Exception] = field(default_factory=list)
 
@@ -85,7 +86,7 @@ class Load:
         mine = self.address.another()
         while not self._over.is_set():
             try:
-                self.replies.append(mine.ask())
+                self.replies.append(mine.ask(body=self.rows))
             except Exception as error:
                 self.errors.append(error)
                 mine = self.address.another()
