@@ -12,10 +12,7 @@ import contextlib
 import fcntl
 import os
 import shutil
-import subprocess
-import sys
 import threading
-import time
 import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,14 +22,13 @@ import psutil
 from distillery import provenance, storage
 from distillery.deployment.base import DeploymentError
 from distillery.deployment.gateway import release as state
+from distillery.deployment.gateway import starting
 from distillery.deployment.gateway.environment import without_secrets
 from distillery.deployment.gateway.release import Running
+from distillery.deployment.gateway.starting import NotListeningError
 from distillery.errors import UserError
 
-_PACKAGE_ROOT = Path(__file__).parent.parent.parent
-_START_SECONDS = 60
 _END_SECONDS = 90
-_POLL_SECONDS = 0.02
 
 
 class Home:
@@ -47,7 +43,7 @@ class Home:
     def on_port(cls, port: int) -> Running | None:
         """The gateway of whichever model listens there, of this storage."""
         for place in (storage.root() / "serving").glob(f"*/gateway-{port}.json"):
-            running = _living(place)
+            running = starting.living(place)
             if running is not None:
                 return running
         return None
@@ -68,46 +64,29 @@ class Home:
 
     def gateway(self, port: int) -> Running | None:
         """The one that listens there, where it lives."""
-        return _living(state.running_path(self.folder, port))
+        return starting.living(state.running_path(self.folder, port))
 
     def start_gateway(self, port: int) -> Running:
         """A process that outlives this one. It goes on with what was served before.
 
         Raises ``UserError`` where the port is taken.
         """
-        with (self.folder / "gateway.log").open("ab") as output:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "distillery.deployment.gateway"),
-                    *(str(self.folder), "--port", str(port)),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=_PACKAGE_ROOT,  # found wherever we were started
-                env=without_secrets(os.environ),
-                start_new_session=True,
+        log_file = self.folder / "gateway.log"
+        try:
+            running, process = starting.start(
+                self.folder, port, environment=without_secrets(os.environ), log_file=log_file
             )
+        except NotListeningError as error:
+            if "taken" in str(error):
+                raise UserError(f"deploy: {error}; choose another deploy.port") from error
+            raise DeploymentError(str(error)) from error
         # should it end before us, it is not left a zombie
         threading.Thread(target=process.wait, daemon=True).start()
-        until = time.monotonic() + _START_SECONDS
-        while time.monotonic() < until:
-            running = self.gateway(port)
-            if running is not None:
-                return running
-            if process.returncode is not None:
-                break
-            time.sleep(_POLL_SECONDS)
-        else:
-            process.kill()
-        words = self._last_words()
-        if "taken" in words:
-            raise UserError(f"deploy: {words}; choose another deploy.port")
-        raise DeploymentError(f"the gateway did not start: {words}")
+        return running
 
     def ports(self) -> set[int]:
         """Of the gateways that live; more than one only while a model moves to another port."""
-        found = (_living(place) for place in self.folder.glob("gateway-*.json"))
+        found = (starting.living(place) for place in self.folder.glob("gateway-*.json"))
         return {running.port for running in found if running is not None}
 
     def tidy(self, ports: set[int]) -> None:
@@ -132,29 +111,10 @@ class Home:
             elif path.name != "lock":
                 path.unlink()
 
-    def _last_words(self) -> str:
-        text = (self.folder / "gateway.log").read_text(encoding="utf-8", errors="replace")
-        said = [line.strip() for line in text.splitlines() if line.strip()]
-        return said[-1][:300] if said else "it said nothing"
-
-
-def _read(place: Path) -> Running | None:
-    try:
-        return Running.model_validate_json(place.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-
-
-def _living(place: Path) -> Running | None:
-    running = _read(place)
-    if running is None or provenance.living(running.process) is None:
-        return None
-    return running
-
 
 def _end(place: Path) -> None:
     """A gateway, by what it said of itself; and what it left where it was killed."""
-    running = _read(place)
+    running = starting.read(place)
     if running is None:
         return
     process = provenance.living(running.process)

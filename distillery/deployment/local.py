@@ -104,7 +104,7 @@ class Local(Place):
                 home.clear()
 
     def _switch(self, home: Home, release: Release, version: RegisteredVersion) -> None:
-        from distillery.deployment import smoke
+        from distillery.deployment import asking, smoke
 
         questions = smoke.questions(version, release.candidate)
         gateway = home.gateway(self.port) or home.start_gateway(self.port)
@@ -112,8 +112,8 @@ class Local(Place):
             with Control(gateway.control) as control:
                 control.try_out(release)
                 self._check_version(release)
-                smoke.check(
-                    questions, lambda body: self._post(body, release), smoke.SAME_MACHINE
+                asking.check(
+                    questions, lambda body: self._post(body, release), asking.SAME_MACHINE
                 )
                 control.switch()
         except (ControlError, DeploymentError, OSError) as error:

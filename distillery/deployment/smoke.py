@@ -1,38 +1,24 @@
-"""Real examples, asked where a version answers, and compared with what its engine says here."""
+"""What a version is asked before it is switched to: real examples, answered by its engine here."""
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from distillery import storage, tracking
-from distillery.deployment.base import DeploymentError
-from distillery.noun import Noun
+from distillery.deployment.asking import Question
 from distillery.nouns import Findings, RegisteredVersion
 from distillery.runtimes.base import Card, Example
 from distillery.runtimes.images import Image
 
 log = logging.getLogger(__name__)
 
-SAME_MACHINE, OTHER_MACHINE = 1e-3, 0.05
-"""How far a probability may be off. Another processor rounds int8 products otherwise."""
-
 _REAL_EXAMPLES = 16
 _TEXTS = (
     *("Where is my order?", "I would like to speak to someone about my account, please."),
     *("", "yes", "¿Dónde está mi pedido? 🎉", "مرحبا، أين طلبي؟", "word " * 400),
 )
-
-Ask = Callable[[bytes], bytes]
-"""JSON in MLflow's scoring protocol → the answer's body. Raises ``DeploymentError``."""
-
-
-class Question(Noun):
-    """One row to ask, and what must be answered, within a tolerance."""
-
-    body: str
-    answer: dict[str, Any]
 
 
 def questions(version: RegisteredVersion, candidate: Path) -> tuple[Question, ...]:
@@ -49,40 +35,6 @@ def questions(version: RegisteredVersion, candidate: Path) -> tuple[Question, ..
     return tuple(
         Question(body=_body(one), answer=_answer(card, engine.predict([one]).tolist()[0]))
         for one in examples
-    )
-
-
-def check(questions: Sequence[Question], ask: Ask, tolerance: float) -> None:
-    """Raises ``DeploymentError`` at the first answer that is not the engine's."""
-    for question in questions:
-        said = ask(question.body.encode())
-        try:
-            (answer,) = json.loads(said)["predictions"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise DeploymentError(f"it answers {said[:200]!r}, which is no prediction") from error
-        wrong = _difference(question.answer, answer, tolerance)
-        if wrong:
-            raise DeploymentError(f"asked {question.body[:120]}, {wrong}")
-
-
-def _difference(expected: Mapping[str, Any], said: Mapping[str, Any], tolerance: float) -> str:
-    if "score" in expected:
-        score = expected["score"]
-        if abs(said.get("score", float("inf")) - score) <= tolerance * max(1.0, abs(score)):
-            return ""
-        return f"it says {said.get('score')}; the registered version says {score:.4f}"
-    wanted: dict[str, float] = expected["probabilities"]
-    given = said.get("probabilities", {})
-    if set(given) != set(wanted):
-        return f"it knows the labels {sorted(given)[:5]}…, the version {sorted(wanted)[:5]}…"
-    off = max(abs(given[name] - p) for name, p in wanted.items())
-    # two labels that are as good as equal may change places
-    is_close = wanted[expected["label"]] - wanted.get(said.get("label", ""), 0) <= 2 * tolerance
-    if off <= tolerance and is_close:
-        return ""
-    return (
-        f"it says {said.get('label')!r} (probabilities are off by {off:.3f}); the registered "
-        f"version says {expected['label']!r}"
     )
 
 
