@@ -2,11 +2,15 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # no test needs a hub; unset, each unreachable name costs retries. Read when the hub is imported.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
+
+if TYPE_CHECKING:
+    from deployment.registry import Registry
 
 _SHARED = Path(__file__).parents[2] / "shared"
 
@@ -17,6 +21,14 @@ def storage_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "storage"
     monkeypatch.setenv("DISTILLERY_STORAGE", str(root))
     return root
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> "Registry":
+    """Small registered models to deploy; ``registry.use`` makes a test's environment theirs."""
+    from deployment.registry import Registry
+
+    return Registry(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture(scope="session")

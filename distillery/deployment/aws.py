@@ -4,7 +4,9 @@ Credentials come from where boto3 finds them (environment, profile, role), never
 ``AWS_ENDPOINT_URL`` leads elsewhere, as for every AWS tool.
 """
 
+import functools
 import hashlib
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -35,7 +37,16 @@ class AwsError(Exception):
 
 
 def client(service: str, region: str) -> Any:
-    """Raises ``UserError`` where there are no credentials."""
+    """Made once: each reads a description of megabytes.
+
+    Raises ``UserError`` where there are no credentials.
+    """
+    ours = sorted((name, it) for name, it in os.environ.items() if name.startswith("AWS_"))
+    return _client(service, region, tuple(ours))
+
+
+@functools.lru_cache(maxsize=16)
+def _client(service: str, region: str, environment: tuple[tuple[str, str], ...]) -> Any:
     import boto3
     from botocore.config import Config
 
@@ -94,6 +105,13 @@ def told(doing: str) -> Iterator[None]:
         raise UserError(f"AWS: {error}; log in, or set both AWS_ACCESS_KEY_ID and its key") from error
     except BotoCoreError as error:
         raise AwsError(f"AWS: {doing} failed: {' '.join(str(error).split())[:300]}") from error
+
+
+def partition(region: str) -> str:
+    """What an ARN there begins with: ``aws``, ``aws-cn``, ``aws-us-gov``."""
+    import boto3
+
+    return str(boto3.Session().get_partition_for_region(region))
 
 
 def tags(values: Mapping[str, str]) -> list[dict[str, str]]:

@@ -171,7 +171,7 @@ class Ecs(Place):
                 raise
 
     def _parameters(self, version: RegisteredVersion, packed: "Packed") -> list[dict[str, str]]:
-        partition = "aws-cn" if self.region.startswith("cn-") else "aws"
+        partition = aws.partition(self.region)
         values = {
             "Model": version.model,
             "Version": version.version,

@@ -1,4 +1,4 @@
-"""One registry for all; each test serves from a storage and a port of its own."""
+"""Each test serves from a storage and a port of its own."""
 
 import socket
 from collections.abc import Iterator
@@ -12,24 +12,12 @@ from .registry import Registry
 from .served import Address, children_of_gateways
 
 
-@pytest.fixture(scope="session")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """Its store is the tests', whatever their storage."""
-    folder = tmp_path_factory.mktemp("registry")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DISTILLERY_STORAGE", str(folder))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        made = Registry()
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
-        yield made
-
-
 @pytest.fixture
 def place(
     registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Local]:
     """On a free port; afterwards nothing of it may run."""
-    monkeypatch.setenv("DISTILLERY_STORAGE", str(tmp_path / "storage"))
+    registry.use(monkeypatch, storage=tmp_path / "storage")
     local = Local(port=free_port())
     yield local
     for model in (registry.first.model, "other"):
@@ -49,7 +37,7 @@ def serving(
 ) -> Iterator[tuple[Local, Address]]:
     """The first version, for tests that change nothing."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DISTILLERY_STORAGE", str(tmp_path_factory.mktemp("serving")))
+        registry.use(patch, storage=tmp_path_factory.mktemp("serving"))
         patch.setenv("AWS_SECRET_ACCESS_KEY", "very secret")
         local = Local(port=free_port())
         local.deploy(registry.first)

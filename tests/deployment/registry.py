@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from export import tiny
 from factories import make_candidate, make_checkpoint
 from mlflow import MlflowClient
@@ -42,8 +43,19 @@ class Registry:
     """``first`` and ``second`` serve, the first slowly where a text says so; ``lying`` answers
     otherwise than its graph, ``broken`` does not load, ``damaged`` lost a bit in the store."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self._uri = f"sqlite:///{folder / 'mlflow.db'}"
+        with pytest.MonkeyPatch.context() as patch:
+            self.use(patch, storage=folder)
+            self._fill()
+
+    def use(self, patch: pytest.MonkeyPatch, *, storage: Path) -> None:
+        """This store, and a storage of the test's own."""
+        patch.setenv("DISTILLERY_STORAGE", str(storage))
+        patch.setenv("MLFLOW_TRACKING_URI", self._uri)
         tracking.connect()
+
+    def _fill(self) -> None:
         with storage.new_folder() as folder:
             checkpoint = make_checkpoint(
                 artifact=storage.put(tiny.save_checkpoint(folder), "checkpoint"),
