@@ -4,6 +4,7 @@ Knows by its environment what it serves: ``DISTILLERY_MODEL``, ``DISTILLERY_VERS
 ``DISTILLERY_DIGEST``. The model lies in ``/opt/ml/model``, where SageMaker puts it, or is fetched
 from ``DISTILLERY_MODEL_URI`` and must hash to ``DISTILLERY_MODEL_SHA256``. ``/ping`` says 200 only
 once the version has answered its smoke test here: a place never sends requests to one that does not.
+Arguments are ignored: SageMaker gives one.
 """
 
 import logging
