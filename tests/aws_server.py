@@ -1,8 +1,8 @@
 """AWS over HTTP: moto's server, and at its door the few calls that it lacks.
 
-moto runs no containers. Here ``UpdateEndpoint`` and ``InvokeEndpoint`` behave as SageMaker's do, a
-version whose digest is in ``unhealthy`` never answers its health check, and the stack that was to
-bring it goes back, as ECS' circuit breaker makes it.
+moto runs no containers and enforces no credentials. Here ``UpdateEndpoint`` and ``InvokeEndpoint``
+behave as SageMaker's do, a version whose digest is in ``unhealthy`` never answers its health check,
+and the stack that was to bring it goes back, as ECS' circuit breaker makes it.
 """
 
 import io
@@ -33,6 +33,8 @@ class AwsServer:
 
     def __init__(self, answer: Answer) -> None:
         self.unhealthy: set[str] = set()
+        self.refusal: tuple[str, str] | None = None  # AWS' code and message, whatever is asked
+        self.updates: list[dict[str, Any]] = []
         self.calls: list[str] = []
         self._answer = answer
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -58,6 +60,8 @@ class AwsServer:
         """A fresh account, with a bucket ``models``."""
         self.unhealthy.clear()
         self.calls.clear()
+        self.updates.clear()
+        self.refusal = None
         urllib.request.urlopen(f"{self.address}/moto-api/reset", data=b"").close()
         self.client("s3").create_bucket(Bucket="models")
 
@@ -66,14 +70,16 @@ class AwsServer:
         ec2 = self.client("ec2")
         vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         first, second = (
-            ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{i}.0/24", AvailabilityZone=f"{REGION}{z}")
+            ec2.create_subnet(
+                VpcId=vpc, CidrBlock=f"10.0.{i}.0/24", AvailabilityZone=f"{REGION}{z}"
+            )
             for i, z in enumerate("ab")
         )
         return vpc, (first["Subnet"]["SubnetId"], second["Subnet"]["SubnetId"])
 
     def client(self, service: str) -> Any:
         return boto3.client(
-            service,  # type: ignore[call-overload]
+            service,
             region_name=REGION,
             endpoint_url=self.address,
             aws_access_key_id="testing",
@@ -95,7 +101,13 @@ class AwsServer:
         form = dict(urllib.parse.parse_qsl(body.decode("utf-8", errors="replace")))
         action = target.rpartition(".")[2] or form.get("Action", "")
         self.calls.append(action or path)
+        if self.refusal is not None:
+            code, message = self.refusal
+            error = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+            start("403 Forbidden", [("Content-Type", "text/xml")])
+            return [f"<ErrorResponse>{error}</ErrorResponse>".encode()]
         if target == "SageMaker.UpdateEndpoint":
+            self.updates.append(json.loads(body))
             return _reply(start, self._update_endpoint(json.loads(body)))
         if path.startswith("/endpoints/") and path.endswith("/invocations"):
             return _reply(start, self._invoke(path.split("/")[2], body))

@@ -58,7 +58,7 @@ def _client(service: str, region: str, environment: tuple[tuple[str, str], ...])
                 "AWS_SECRET_ACCESS_KEY"
             )
         return session.client(
-            service,  # type: ignore[call-overload]
+            service,
             config=Config(
                 retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
                 connect_timeout=_TIMEOUT_SECONDS,
@@ -102,7 +102,9 @@ def told(doing: str) -> Iterator[None]:
             ) from error
         raise AwsError(f"AWS: {doing} failed: {code}: {message}", code) from error
     except (NoCredentialsError, PartialCredentialsError) as error:
-        raise UserError(f"AWS: {error}; log in, or set both AWS_ACCESS_KEY_ID and its key") from error
+        raise UserError(
+            f"AWS: {error}; log in, or set both AWS_ACCESS_KEY_ID and its key"
+        ) from error
     except BotoCoreError as error:
         raise AwsError(f"AWS: {doing} failed: {' '.join(str(error).split())[:300]}") from error
 

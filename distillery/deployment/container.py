@@ -3,7 +3,7 @@
 Knows by its environment what it serves: ``DISTILLERY_MODEL``, ``DISTILLERY_VERSION``,
 ``DISTILLERY_DIGEST``. The model lies in ``/opt/ml/model``, where SageMaker puts it, or is fetched
 from ``DISTILLERY_MODEL_URI`` and must hash to ``DISTILLERY_MODEL_SHA256``. ``/ping`` says 200 only
-once the version has answered its smoke test here: a place never sends requests to one that does not.
+once the version has answered its smoke test here: no requests are sent to one that does not.
 Arguments are ignored: SageMaker gives one.
 """
 
@@ -67,7 +67,7 @@ def _begin(release: Release, control_path: str, port: int) -> None:
     )
 
     def ask(body: bytes) -> bytes:
-        request = urllib.request.Request(  # noqa: S310
+        request = urllib.request.Request(
             f"http://127.0.0.1:{port}/invocations",
             body,
             {"Content-Type": "application/json", "X-Distillery-Digest": release.digest},
@@ -91,7 +91,9 @@ def _release(scratch: Path) -> Release:
             os.environ[f"DISTILLERY_{name}"] for name in ("MODEL", "VERSION", "DIGEST")
         )
     except KeyError as error:
-        raise UserError(f"{error.args[0]} is not set; the container does not know itself") from error
+        raise UserError(
+            f"{error.args[0]} is not set; the container does not know itself"
+        ) from error
     uri = os.environ.get("DISTILLERY_MODEL_URI")
     folder = Path(os.environ.get("DISTILLERY_MODEL_FOLDER", "/opt/ml/model"))
     if uri:

@@ -35,7 +35,10 @@ class Ecs(Place):
 
     kind: Literal["ecs"] = "ecs"
     region: str = Field(
-        default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", title="Region", description="Of AWS."
+        default="us-east-1",
+        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
+        title="Region",
+        description="Of AWS.",
     )
     image: str = Field(
         pattern=r"^[\w.\-/:@]+$",

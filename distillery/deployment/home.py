@@ -1,11 +1,11 @@
 """What the place ``local`` keeps of one model, and the process that answers for it.
 
-    serving/<model>/
-        lock                   held by whoever deploys; gone with its process
-        current.json           what answers
-        gateway-<port>.json    the gateway's process
-        versions/              downloaded, the one that answers alone
-        gateway.log  backend-N.log
+serving/<model>/
+    lock                   held by whoever deploys; gone with its process
+    current.json           what answers
+    gateway-<port>.json    the gateway's process
+    versions/              downloaded, the one that answers alone
+    gateway.log  backend-N.log
 """
 
 import contextlib

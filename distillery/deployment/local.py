@@ -112,9 +112,7 @@ class Local(Place):
             with Control(gateway.control) as control:
                 control.try_out(release)
                 self._check_version(release)
-                asking.check(
-                    questions, lambda body: self._post(body, release), asking.SAME_MACHINE
-                )
+                asking.check(questions, lambda body: self._post(body, release), asking.SAME_MACHINE)
                 control.switch()
         except (ControlError, DeploymentError, OSError) as error:
             raise DeploymentError(f"{version.uri} is not deployed: {error}") from error

@@ -72,6 +72,4 @@ def _put(s3: Any, bucket: str, key: str, path: Path, sha256: str) -> None:
         if error.code not in ("404", "NoSuchKey", "NotFound"):
             raise
     with aws.told(f"writing s3://{bucket}/{key}"), path.open("rb") as body:
-        s3.put_object(
-            Bucket=bucket, Key=key, Body=body, Metadata={"sha256": sha256}
-        )
+        s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata={"sha256": sha256})

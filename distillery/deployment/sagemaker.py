@@ -27,7 +27,10 @@ class SageMaker(Place):
 
     kind: Literal["sagemaker"] = "sagemaker"
     region: str = Field(
-        default="us-east-1", pattern=r"^[a-z]{2}(-[a-z]+)+-\d$", title="Region", description="Of AWS."
+        default="us-east-1",
+        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
+        title="Region",
+        description="Of AWS.",
     )
     image: str = Field(
         pattern=r"^[\w.\-/:@]+$",

@@ -13,9 +13,7 @@ from .served import Address, children_of_gateways
 
 
 @pytest.fixture
-def place(
-    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Local]:
+def place(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Local]:
     """On a free port; afterwards nothing of it may run."""
     registry.use(monkeypatch, storage=tmp_path / "storage")
     local = Local(port=free_port())

@@ -38,7 +38,7 @@ class Address:
     def ask(
         self,
         path: str = "/invocations",
-        body: bytes | dict[str, Any] | None = ROWS,  # noqa: B006  never changed
+        body: bytes | dict[str, Any] | None = ROWS,
         **headers: str,
     ) -> Reply:
         data = json.dumps(body).encode() if isinstance(body, dict) else body

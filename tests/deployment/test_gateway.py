@@ -24,7 +24,16 @@ def _rows(*texts: object) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "text",
-    ["", " ", "x" * 100_000, "word " * 20_000, "🎉👩‍👩‍👧", "مرحبا بالعالم", "a\u202eb\x00c", "\ud83c"],
+    [
+        "",
+        " ",
+        "x" * 100_000,
+        "word " * 20_000,
+        "🎉👩‍👩‍👧",
+        "مرحبا بالعالم",
+        "a\u202eb\x00c",
+        "\ud83c",
+    ],
     ids=["empty", "blank", "one long word", "long", "emoji", "rtl", "control", "half a pair"],
 )
 def test_any_text_is_answered_as_by_its_engine_or_refused(serving: Serving, text: str) -> None:
@@ -88,7 +97,7 @@ def test_no_rows_are_no_predictions(serving: Serving) -> None:
 
 
 def test_it_says_what_it_is(serving: Serving, registry: Registry) -> None:
-    place, address = serving
+    _, address = serving
     version = address.get("/version")
     assert version.json == {
         "model": MODEL,

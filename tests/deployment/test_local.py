@@ -23,7 +23,9 @@ pytestmark = pytest.mark.slow
 
 
 def _folders(tmp_path: Path) -> list[str]:
-    return sorted(path.name for path in (tmp_path / "storage/serving" / MODEL / "versions").glob("*"))
+    return sorted(
+        path.name for path in (tmp_path / "storage/serving" / MODEL / "versions").glob("*")
+    )
 
 
 def _gateway(place: Local) -> psutil.Process:
@@ -35,7 +37,8 @@ def _gateway(place: Local) -> psutil.Process:
 def _deploy_elsewhere(place: Local, version: RegisteredVersion) -> "subprocess.Popen[bytes]":
     """In a process of its own, which can be killed."""
     script = (
-        "import sys; from distillery import tracking; from distillery.deployment.local import Local;"
+        "import sys; from distillery import tracking;"
+        "from distillery.deployment.local import Local;"
         "tracking.connect();"
         "Local(port=int(sys.argv[1])).deploy(tracking.version_at(sys.argv[2]))"
     )

@@ -71,9 +71,7 @@ class Address:
             content_type = request.headers.get("content-type", "")
             question = await _parsed(body, content_type)
             backend, answered = await self._ask(request, body, content_type)
-            response = Response(
-                answered.content, answered.status, media_type=answered.content_type
-            )
+            response = Response(answered.content, answered.status, media_type=answered.content_type)
             if answered.status == HTTPStatus.OK:
                 answer = answered.content
             else:

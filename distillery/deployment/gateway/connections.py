@@ -65,9 +65,7 @@ class Connections:
                 return reader, writer
             writer.close()
         try:
-            return await asyncio.open_connection(
-                "127.0.0.1", self._port, limit=_LARGEST_HEAD_BYTES
-            )
+            return await asyncio.open_connection("127.0.0.1", self._port, limit=_LARGEST_HEAD_BYTES)
         except OSError as error:
             raise NotSeenError(str(error)) from error
 

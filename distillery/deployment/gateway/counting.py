@@ -21,24 +21,33 @@ class Counts:
     """Since this gateway started, by model and version."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        names = {"registry": self._registry, "namespace": "distillery"}
+        self._registry = here = CollectorRegistry()
         self._requests = Counter(
-            "requests", "Requests answered, by HTTP status.", (*_VERSION, "status"), **names
+            "distillery_requests",
+            "Requests answered, by HTTP status.",
+            (*_VERSION, "status"),
+            registry=here,
         )
-        self._rows = Counter("rows", "Rows predicted.", _VERSION, **names)
+        self._rows = Counter("distillery_rows", "Rows predicted.", _VERSION, registry=here)
         self._seconds = Histogram(
-            "latency_seconds",
+            "distillery_latency_seconds",
             "From the request's first byte to its answer.",
             _VERSION,
             buckets=_SECOND_BOUNDS,
-            **names,
+            registry=here,
         )
         self._words = Histogram(
-            "input_words", "Whitespace words of a row.", _VERSION, buckets=WORD_BOUNDS, **names
+            "distillery_input_words",
+            "Whitespace words of a row.",
+            _VERSION,
+            buckets=WORD_BOUNDS,
+            registry=here,
         )
         self._labels = Counter(
-            "predictions", "Rows by predicted label.", (*_VERSION, "label"), **names
+            "distillery_predictions",
+            "Rows by predicted label.",
+            (*_VERSION, "label"),
+            registry=here,
         )
 
     def answered(self, release: Release, status: int, seconds: float) -> None:
