@@ -125,7 +125,7 @@ class AwsServer:
 
     def _update_endpoint(self, request: dict[str, Any]) -> bytes:
         backend = sagemaker_backends[ACCOUNT][REGION]
-        endpoint = backend.endpoints[request["EndpointName"]]
+        endpoint: Any = backend.endpoints[request["EndpointName"]]
         name = request["EndpointConfigName"]
         config = backend.endpoint_configs[name]
         tags = {tag["Key"]: tag["Value"] for tag in config.tags}

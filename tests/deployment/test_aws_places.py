@@ -163,7 +163,7 @@ def test_the_stack_is_private_and_may_read_one_object(
     )
     role = resource["StackResourceDetail"]["PhysicalResourceId"]
     policy = iam.get_role_policy(RoleName=role, PolicyName="read-the-model")["PolicyDocument"]
-    (statement,) = policy["Statement"]
+    (statement,) = json.loads(policy)["Statement"]
     key = environment["DISTILLERY_MODEL_URI"].removeprefix("s3://")
     assert (statement["Action"], statement["Resource"]) == ("s3:GetObject", f"arn:aws:s3:::{key}")
 

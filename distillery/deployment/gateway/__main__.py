@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 in a container")
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    prometheus_client.disable_created_metrics()
+    prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
     try:
         listener = _listen(options.host, options.port)
     except OSError as error:

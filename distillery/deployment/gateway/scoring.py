@@ -8,7 +8,6 @@ so that it never outlives the gateway that started it, however that ended.
 import json
 import os
 import socket
-import sys
 import threading
 
 import uvicorn
@@ -37,7 +36,7 @@ def _end_with_the_gateway() -> None:
 
 
 def main() -> None:
-    """``MLFLOW``'s server finds the model by its own variable, ``__pyfunc_model_path__``."""
+    """MLflow's server finds the model by its own variable, ``__pyfunc_model_path__``."""
     said = os.dup(1)
     os.dup2(2, 1)  # whatever a library prints is for the log
     threading.Thread(target=_end_with_the_gateway, daemon=True).start()
@@ -53,4 +52,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
