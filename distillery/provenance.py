@@ -37,10 +37,18 @@ def this_process() -> str:
 
 def is_dead(owner: str) -> bool:
     """Whether a process named by ``this_process`` ran on this host and is gone."""
-    host, pid, started = owner.rsplit(":", 2)
-    if host != socket.gethostname():
+    if owner.rsplit(":", 2)[0] != socket.gethostname():
         return False  # another host's: nobody here can tell
+    return living(owner) is None
+
+
+def living(owner: str) -> psutil.Process | None:
+    """The process that ``this_process`` named so, where it still runs on this host."""
+    host, pid, started = owner.rsplit(":", 2)
     try:
-        return int(psutil.Process(int(pid)).create_time()) != int(started)
+        process = psutil.Process(int(pid))
+        is_it = host == socket.gethostname() and int(process.create_time()) == int(started)
+        # a dead one keeps its id until its parent looks
+        return process if is_it and process.status() != psutil.STATUS_ZOMBIE else None
     except psutil.NoSuchProcess:
-        return True
+        return None

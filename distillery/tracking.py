@@ -484,6 +484,31 @@ def download(version: RegisteredVersion) -> Artifact:
         return storage.put(inside[0], "candidate")
 
 
+def download_model(version: RegisteredVersion, folder: Path) -> None:
+    """The whole MLflow model of a registered version, into an existing folder.
+
+    Raises ``UserError`` where the registry or its artifact store does not give it.
+    """
+    try:
+        mlflow.artifacts.download_artifacts(artifact_uri=version.uri, dst_path=str(folder))
+    except (MlflowException, OSError) as error:
+        raise UserError(
+            f"cannot download {version.uri}: {str(error).splitlines()[0][:200]}; is the artifact "
+            "store there, and the version not deleted?"
+        ) from error
+
+
+def file_of(version: RegisteredVersion, name: str) -> str | None:
+    """The text of a file of the flow run that registered a version; None where it is gone."""
+    run_id = tags_of(version).get("distillery.mlflow_run_id")
+    if run_id is None:
+        return None
+    try:
+        return str(mlflow.artifacts.load_text(f"runs:/{run_id}/{name}"))
+    except (MlflowException, OSError):
+        return None
+
+
 def predict(uri: str, examples: Sequence[str] | Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
     """Label and probabilities of each text, or of each image file, from a registered model; or
     each text's score.

@@ -3,11 +3,15 @@
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # no test needs a hub; unset, each unreachable name costs retries. Read when the hub is imported.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
+
+if TYPE_CHECKING:
+    from deployment.registry import Registry
 
 _SHARED = Path(__file__).parents[2] / "shared"
 
@@ -40,6 +44,14 @@ def tracking_store(storage_root: Path, _empty_store: Path, monkeypatch: pytest.M
     shutil.copy(_empty_store, storage_root / "mlflow.db")
     tracking.connect()
     return storage_root
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> "Registry":
+    """Small registered models to deploy; ``registry.use`` makes a test's environment theirs."""
+    from deployment.registry import Registry
+
+    return Registry(tmp_path_factory.mktemp("registry"))
 
 
 @pytest.fixture(scope="session")

@@ -54,7 +54,7 @@ def served_at(model: str | None) -> dict[str, Place | UserError]:
 
 
 def read_place(model: str, written: str | None) -> Place | None:
-    """What stands in the tag; None where nothing does. Raises ``UserError`` where it is no place."""
+    """What stands in the tag, if anything. Raises ``UserError`` where it is no place."""
     if not written:
         return None
     adapter: TypeAdapter[Place] = TypeAdapter(AnyPlace)

@@ -48,11 +48,14 @@ class Served(PythonModel):
         """What is said of (N, C) logits."""
 
     def texts(self, model_input: pd.DataFrame) -> list[Text]:
-        """Column ``text``, with ``text_pair`` where the model reads pairs."""
-        texts: list[Text] = [str(text) for text in model_input["text"]]
+        """Column ``text``, with ``text_pair`` where the model reads pairs.
+
+        Raises ``ValueError`` for a row that lacks one.
+        """
+        texts: list[Text] = list(_column(model_input, "text"))
         if self._engine.card.is_pair:
-            pairs = (str(text) for text in model_input["text_pair"])
-            texts = [(str(first), second) for first, second in zip(texts, pairs, strict=True)]
+            second = _column(model_input, "text_pair")
+            texts = [(str(first), other) for first, other in zip(texts, second, strict=True)]
         return texts
 
     def labels(self, logits: NDArray[np.float32]) -> pd.DataFrame:
@@ -88,3 +91,10 @@ def served_threads(configured: Mapping[str, object], environment: Mapping[str, s
     threads = configured.get("threads", 0)
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(int(str(threads)), here or 1)
+
+
+def _column(model_input: pd.DataFrame, name: str) -> list[str]:
+    missing = model_input[name].isna().to_numpy()
+    if missing.any():  # it would be read as the word "None"
+        raise ValueError(f"row {int(missing.argmax())} has no {name}")
+    return [str(text) for text in model_input[name]]
