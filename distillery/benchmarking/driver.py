@@ -55,7 +55,7 @@ def measure(
     padding = scenario.paddings[0]
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
-        texts_file = _written(texts, work, "texts")
+        texts_file = written(texts, work, "texts")
         say(f"starting {len(entries)} engines, {threads} threads each")
         workers = [
             stack.enter_context(WorkerProcess(entry, threads, work / f"stderr-{i}"))
@@ -87,7 +87,7 @@ def measure(
             turns.server(scenario.server)
             looks.append(look())
         if scenario.cold_starts:
-            example = _written([texts[warm_rows[0]]], work, "example")
+            example = written([texts[warm_rows[0]]], work, "example")
             turns.cold(entries, threads, example, work)
             looks.append(look())
         for worker, found in zip(workers, samples, strict=True):
@@ -113,7 +113,7 @@ def measure(
     ]
 
 
-def _written(examples: Sequence[Example], work: Path, name: str) -> Path:
+def written(examples: Sequence[Example], work: Path, name: str) -> Path:
     """The file that workers read them from."""
     pixels = [example for example in examples if isinstance(example, Image)]
     if pixels:

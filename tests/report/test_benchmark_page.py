@@ -16,7 +16,6 @@ from distillery.report.benchmark import page, tables
 from distillery.report.benchmark.document import document
 from distillery.report.benchmark.rows import model_rows
 from distillery.subjects.asking import Asked
-from distillery.subjects.checking import Skipped
 from distillery.subjects.finding import Subject
 from distillery.subjects.findings import BenchmarkFindings
 
