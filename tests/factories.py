@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from distillery.benchmarking.plan import Entry
 from distillery.measurements import Fingerprint, Measurement
 from distillery.nouns import Artifact, Candidate, Checkpoint, Dataset, Parity, Quality, Split
+from distillery.runtimes.base import Card
 from distillery.teachers.base import LoadedModel
 
 LABELS = ("no", "yes")
@@ -141,6 +143,43 @@ def make_measurement(
         "noise": {"steal_share": 0.0, "frequency_drift": None, "calibration_drift": 0.0},
     }
     return Measurement.model_validate(fields | overrides)
+
+
+def make_entry(folder: Path, name: str = "tiny fp32") -> Entry:
+    """A real graph, two classes from the mean token id: one ReduceMean, one MatMul."""
+    import numpy as np
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+    from tokenizers import Tokenizer
+    from tokenizers.models import WordLevel
+    from tokenizers.pre_tokenizers import Whitespace
+
+    folder.mkdir()
+    nodes = [
+        helper.make_node("Cast", ["input_ids"], ["ids"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["ids", "axes"], ["mean"], keepdims=1),
+        helper.make_node("MatMul", ["mean", "weight"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["B", "S"])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", 2])],
+        [
+            numpy_helper.from_array(np.array([1], dtype=np.int64), "axes"),
+            numpy_helper.from_array(np.array([[1, -1]], dtype=np.float32), "weight"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, folder / "model.onnx")
+    vocabulary = {"[PAD]": 0, "[UNK]": 1, "one": 2, "two": 3, "three": 4}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    Card(
+        name="tiny", label_names=("low", "high"), max_length=8, is_pair=False, pad_token_id=0
+    ).write(folder)
+    return Entry(name=name, digest="d1g357", folder=folder, runtime="onnxruntime")
 
 
 def make_teacher(folder: Path, architecture: str = "bert", *, layers: int = 4) -> LoadedModel:

@@ -95,13 +95,14 @@ def _name(planned: Planned, made: Bundle, entries: Sequence[Entry]) -> str:
 
 def _at_work(session: Session, plan: Plan, planned: Planned, box: Inbox) -> Instance | None:
     """The instance that has finished the run, or works on it; None where one must be started."""
+    # in this order: an instance ends only after it has put all that it had to
+    with clear_errors("the instances of this run cannot be looked for"):
+        found = tags.living(session.client("ec2"), tags.RUN, box.run)
+    working = [one for one in found if one["State"]["Name"] in ("pending", "running")]
     remembered = box.remembered(session)
     if remembered is not None and box.is_done(session):
         log.info("%s has finished this already", remembered.instance_id)
         return remembered
-    with clear_errors("the instances of this run cannot be looked for"):
-        found = tags.living(session.client("ec2"), tags.RUN, box.run)
-    working = [one for one in found if one["State"]["Name"] in ("pending", "running")]
     if not working:
         return None
     instance = launching.describe(working[0], plan, planned)

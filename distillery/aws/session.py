@@ -1,5 +1,6 @@
 """Who asks AWS, where, and what goes wrong there in one clear line."""
 
+import os
 import re
 import threading
 from collections.abc import Iterator
@@ -65,7 +66,8 @@ class Session:
 def open_session(region: str | None) -> Session:
     """Asks AWS who we are. Raises ``UserError`` where that fails, or where there is no region."""
     with clear_errors("AWS does not say who you are"):
-        session = boto3.Session(region_name=region)
+        # boto3 reads AWS_DEFAULT_REGION alone; every other SDK, and the shell on AWS, AWS_REGION
+        session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
         where = session.region_name
         if where is None:
             raise UserError("no AWS region is set; set aws.region, or AWS_REGION")

@@ -6,13 +6,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
 import psutil
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
+from factories import make_entry
 
 from distillery.benchmarking.driver import measure
 from distillery.benchmarking.plan import Entry, Plan
@@ -20,7 +16,7 @@ from distillery.benchmarking.process import PACKAGE_ROOT
 from distillery.benchmarking.rounds import told
 from distillery.errors import BenchmarkProcessError
 from distillery.measurements import Measurement, Offline, Scenario, Server
-from distillery.runtimes.base import Card, Text
+from distillery.runtimes.base import Text
 from distillery.targets.this_machine import ThisMachine
 
 _TEXTS: tuple[Text, ...] = ("one", "one two", "two two one", "three one two one")
@@ -29,34 +25,7 @@ _SMALL = Scenario(requests=101, rounds=3, offline=Offline(batch_sizes=(4,), batc
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Entry:
-    """Two classes from the mean token id: one ReduceMean, one MatMul."""
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    nodes = [
-        helper.make_node("Cast", ["input_ids"], ["ids"], to=TensorProto.FLOAT),
-        helper.make_node("ReduceMean", ["ids", "axes"], ["mean"], keepdims=1),
-        helper.make_node("MatMul", ["mean", "weight"], ["logits"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "tiny",
-        [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["B", "S"])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["B", 2])],
-        [
-            numpy_helper.from_array(np.array([1], dtype=np.int64), "axes"),
-            numpy_helper.from_array(np.array([[1, -1]], dtype=np.float32), "weight"),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
-    onnx.save(model, folder / "model.onnx")
-    vocabulary = {"[PAD]": 0, "[UNK]": 1, "one": 2, "two": 3, "three": 4}
-    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
-    tokenizer.pre_tokenizer = Whitespace()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    Card(
-        name="tiny", label_names=("low", "high"), max_length=8, is_pair=False, pad_token_id=0
-    ).write(folder)
-    return Entry(name="tiny fp32", digest="d1g357", folder=folder, runtime="onnxruntime")
+    return make_entry(tmp_path / "tiny")
 
 
 def _children() -> list[str]:
