@@ -97,12 +97,14 @@ def _at_work(session: Session, plan: Plan, planned: Planned, box: Inbox) -> Inst
     """The instance that has finished the run, or works on it; None where one must be started."""
     # in this order: an instance ends only after it has put all that it had to
     with clear_errors("the instances of this run cannot be looked for"):
-        found = tags.living(session.client("ec2"), tags.RUN, box.run)
+        found = tags.bearing(session.client("ec2"), tags.RUN, box.run)
     working = [one for one in found if one["State"]["Name"] in ("pending", "running")]
     remembered = box.remembered(session)
-    if remembered is not None and box.is_done(session):
-        log.info("%s has finished this already", remembered.instance_id)
-        return remembered
+    if box.is_done(session) and (remembered or found):
+        # not remembered: whoever started it was killed before that
+        instance = remembered or launching.describe(found[0], plan, planned)
+        log.info("%s has finished this already", instance.instance_id)
+        return instance
     if not working:
         return None
     instance = launching.describe(working[0], plan, planned)

@@ -35,14 +35,23 @@ def expires_at(instance: dict[str, Any]) -> datetime | None:
 
 def living(ec2: Any, key: str, value: str | None = None) -> list[dict[str, Any]]:
     """Instances that bear the tag and are not over."""
-    filters = [{"Name": "instance-state-name", "Values": list(LIVING)}]
-    if value is None:
-        filters.append({"Name": "tag-key", "Values": [key]})
-    else:
-        filters.append({"Name": f"tag:{key}", "Values": [value]})
-    return [
+    return [one for one in bearing(ec2, key, value) if one["State"]["Name"] in LIVING]
+
+
+def bearing(ec2: Any, key: str, value: str | None = None) -> list[dict[str, Any]]:
+    """Instances that bear the tag, the newest first; EC2 tells for an hour of those that ended."""
+    wanted = (
+        {"Name": f"tag:{key}", "Values": [value]}
+        if value
+        else {
+            "Name": "tag-key",
+            "Values": [key],
+        }
+    )
+    found = [
         instance
-        for page in ec2.get_paginator("describe_instances").paginate(Filters=filters)
+        for page in ec2.get_paginator("describe_instances").paginate(Filters=[wanted])
         for reservation in page["Reservations"]
         for instance in reservation["Instances"]
     ]
+    return sorted(found, key=lambda one: one["LaunchTime"], reverse=True)
