@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from distillery import storage, tracking
+from distillery.aws.nouns import Plan as RentalPlan
 from distillery.data import preparation
 from distillery.data.preparation import Splits
 from distillery.errors import UserError
@@ -11,6 +14,7 @@ from distillery.launch import launching
 from distillery.noun import Noun
 from distillery.objectives.base import Training
 from distillery.recipe import AnyStudent, Recipe
+from distillery.targets import renting
 from distillery.teachers import hub
 from distillery.teachers.cnn import CnnTeacher
 
@@ -33,6 +37,7 @@ class Plan(Noun):
     score_range: tuple[float, float] | None
     leaked_rows_removed: int
     trainings: int
+    rented: RentalPlan | None = Field(default=None, description="On AWS, and what it may cost.")
 
 
 def check(recipe: Recipe) -> Plan:
@@ -82,6 +87,8 @@ def check(recipe: Recipe) -> Plan:
             for student in recipe.students
         )
         + _trainings_studied(recipe),
+        # last, so that AWS is asked only for what can be trained
+        rented=renting.plan(recipe.places),
     )
 
 

@@ -21,21 +21,24 @@ def judge(
     candidates: Sequence[Candidate],
     qualities: Sequence[Quality],
     measurements: Sequence[Measurement],
+    target: str,
     champion_digest: str | None,
 ) -> Verdict:
     """Which candidate to promote, and why not each other.
 
-    The reference for accuracy kept and speed-up is the teacher in PyTorch. ``champion_digest`` is
+    Only what was measured on ``target`` counts. The reference for accuracy kept and speed-up is the
+    teacher in PyTorch. ``champion_digest`` is
     the reigning champion's; it is dethroned only by a candidate that passes and is better in what
     the gates prefer, by more than noise.
 
-    Raises ``ValueError`` where the teacher in PyTorch is not among the candidates.
+    Raises ``ValueError`` where the teacher in PyTorch is not among the candidates, or was not
+    measured there.
     """
     quality = {one.candidate_name: one for one in qualities}
-    measurement = {one.candidate_name: one for one in measurements}
+    measurement = {one.candidate_name: one for one in measurements if one.target == target}
     references = [c for c in candidates if c.role == "teacher" and c.runtime == "pytorch"]
-    if len(references) != 1:
-        raise ValueError("the judge needs the teacher in PyTorch as its reference")
+    if len(references) != 1 or references[0].name not in measurement:
+        raise ValueError(f"the judge needs the teacher in PyTorch as its reference, on {target}")
     reference = references[0]
     reference_quality = quality[reference.name]
     reference_measurement = measurement[reference.name]
@@ -104,7 +107,11 @@ def judge(
 
 
 def _same_place(one: Measurement, other: Measurement) -> bool:
-    return (one.fingerprint, one.target) == (other.fingerprint, other.target)
+    return (one.fingerprint, one.target, one.instance) == (
+        other.fingerprint,
+        other.target,
+        other.instance,
+    )
 
 
 def _why_not_eligible(candidate: Candidate, measurement: Measurement | None) -> str | None:
@@ -191,6 +198,18 @@ def _through_gates(
             at_least,
             f"{gates.speedup_min:.1f}×",
         )
+    if gates.cost_per_million_usd_max is not None:
+        cost = measurement.cost_per_million_usd
+        if cost is None:
+            broken.append("no rate held the p99 objective, so that a million has no cost")
+        else:
+            gate(
+                "cost per million",
+                cost <= gates.cost_per_million_usd_max,
+                f"${cost:.4g}",
+                at_most,
+                f"${gates.cost_per_million_usd_max:.4g}",
+            )
     return kept or ["no gate limits it"], broken
 
 

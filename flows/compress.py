@@ -27,6 +27,7 @@ from flows.closing import close_failed, close_killed
 from tasks.augment_dataset import augment_dataset
 from tasks.benchmark_candidates import benchmark_candidates
 from tasks.check_recipe import check_recipe
+from tasks.close_targets import close_targets
 from tasks.compute_soft_labels import compute_soft_labels
 from tasks.distill_general import distill_general
 from tasks.distill_student import distill_student
@@ -131,7 +132,8 @@ def compress(recipe: Recipe) -> Findings:
     qualities = [evaluate_candidate(candidate, dataset) for candidate in candidates]
     # a control is the same graph as its student: timing it twice would tell nothing
     timed = [candidate for candidate in candidates if candidate.role != "control"]
-    measurements = benchmark_candidates(timed, dataset, recipe.benchmark, recipe.threads)
+    outcomes = benchmark_candidates(timed, dataset, recipe.places, recipe.benchmark, recipe.threads)
+    measurements = tuple(measured for one in outcomes for measured in one.measurements)
 
     reigning = tracking.champion(recipe.registered_model)
     verdict = judge(
@@ -139,12 +141,13 @@ def compress(recipe: Recipe) -> Findings:
         candidates=candidates,
         qualities=qualities,
         measurements=measurements,
+        target=outcomes[0].target,
         champion_digest=reigning.candidate_digest if reigning else None,
     )
     versions = register_versions(
         exported,
         qualities,
-        measurements,
+        outcomes[0].measurements,
         recipe.registered_model,
         Origin(
             flow_run_id=flow_run_id,
@@ -165,7 +168,7 @@ def compress(recipe: Recipe) -> Findings:
         code_version=code,
         flow_run_id=flow_run_id,
         started_at=started_at,
-        target=measurements[0].target,
+        target=outcomes[0].target,
         gates=recipe.gates.model_dump(),
         dataset=dataset,
         teachers=tuple(teachers),
@@ -177,12 +180,14 @@ def compress(recipe: Recipe) -> Findings:
         candidates=tuple(candidates),
         qualities=tuple(qualities),
         measurements=measurements,
+        skipped=tuple(skipped for one in outcomes for skipped in one.skipped),
         gains=tuple(gains),
         temperature_study=study,
         verdict=verdict,
         versions=versions,
     )
     publish_report(findings, run.run_id)
+    close_targets(outcomes)
     tracking.close_flow_run(flow_run_id, "FINISHED")
     return findings
 

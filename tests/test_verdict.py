@@ -69,6 +69,7 @@ def _judge(
         candidates=[one.candidate for one in found],
         qualities=[one.quality for one in found],
         measurements=[one.measurement for one in found if one.measurement],
+        target="cpu",
         champion_digest=None if champion is None else f"digest-of-{champion}",
     )
 

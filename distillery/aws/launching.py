@@ -40,12 +40,13 @@ def launch(
     full = []
     for market in markets:
         for zone, subnet in plan.place.within(planned.offering.zones):
-            request = _request(plan, planned, run=run, user_data=user_data, market=market)
-            request["NetworkInterfaces"][0]["SubnetId"] = subnet
+            asked = request(
+                plan, planned, run=run, user_data=user_data, market=market, subnet=subnet
+            )
             # what is asked twice is one instance: EC2 knows the token
-            request["ClientToken"] = digests.of_json([run, market, zone, user_data])[:64]
+            asked["ClientToken"] = digests.of_json([run, market, zone, user_data])[:64]
             try:
-                found = _started(session, planned, market, request)
+                found = _started(session, planned, market, asked)
             except ClientError as error:
                 code = code_of(error)
                 full.append(f"{zone} {market.replace('_', ' ')} ({code})")
@@ -62,7 +63,7 @@ def launch(
 
 
 def _started(
-    session: Session, planned: Planned, market: Market, request: dict[str, Any]
+    session: Session, planned: Planned, market: Market, asked: dict[str, Any]
 ) -> dict[str, Any]:
     """Raises ``ClientError`` where another zone or market may have room."""
     instance_type = planned.offering.instance_type
@@ -70,7 +71,7 @@ def _started(
     ec2 = session.client("ec2", attempts=1)
     with clear_errors(f"{instance_type} cannot be started"):
         try:
-            started: dict[str, Any] = ec2.run_instances(**request)["Instances"][0]
+            started: dict[str, Any] = ec2.run_instances(**asked)["Instances"][0]
             return started
         except ClientError as error:
             code = code_of(error)
@@ -87,9 +88,10 @@ def _started(
     raise no_room
 
 
-def _request(
-    plan: Plan, planned: Planned, *, run: str, user_data: str, market: Market
+def request(
+    plan: Plan, planned: Planned, *, run: str, user_data: str, market: Market, subnet: str
 ) -> dict[str, Any]:
+    """What EC2 is asked for. It ends by itself, and nobody can reach it."""
     aws, image = plan.aws, planned.image
     instance_type = planned.offering.instance_type
     bears = tags.tags(
@@ -98,7 +100,7 @@ def _request(
         owner=plan.arn,
         expires_at=datetime.now(UTC) + timedelta(minutes=aws.minutes_max + GRACE_MINUTES),
     )
-    request: dict[str, Any] = {
+    asked: dict[str, Any] = {
         "ImageId": image.image_id,
         "InstanceType": instance_type,
         "MinCount": 1,
@@ -113,6 +115,7 @@ def _request(
         "NetworkInterfaces": [
             {
                 "DeviceIndex": 0,
+                "SubnetId": subnet,
                 "AssociatePublicIpAddress": True,
                 "DeleteOnTermination": True,
                 "Groups": [plan.place.security_group_id],
@@ -134,14 +137,14 @@ def _request(
         ],
     }
     if market == "spot":
-        request["InstanceMarketOptions"] = {
+        asked["InstanceMarketOptions"] = {
             "MarketType": "spot",
             "SpotOptions": {
                 "SpotInstanceType": "one-time",
                 "InstanceInterruptionBehavior": "terminate",
             },
         }
-    return request
+    return asked
 
 
 # room for CUDA's libraries, and for Neuron's compiler

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from flows.commands.rental import plan_table
 from flows.console import (
     JsonOption,
     RecipeArgument,
@@ -38,8 +39,10 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
             server = server_at_hand()
             from distillery import preflight
 
-            preflight.check(loaded)
+            plan = preflight.check(loaded)
             from flows.compress import compress as flow
+        if plan.rented is not None:
+            err.print(plan_table(plan.rented))
         with server.in_use():
             findings = flow(loaded)
     if json_:

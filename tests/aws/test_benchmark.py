@@ -133,7 +133,7 @@ def test_a_full_zone_is_left_for_the_next_one(
     cloud.faults.append(_on_start(no_room))
     (outcome,) = _measured(entry, "aws:c7i.2xlarge")
     (measured,) = outcome.measurements
-    first, second = map(lambda start: _zone_of(cloud, start), _starts(cloud))  # noqa: C417
+    first, second = map(lambda start: _zone_of(cloud, start), _starts(cloud))
     assert full == [first]
     assert measured.instance is not None
     assert measured.instance.zone == second != first
