@@ -208,7 +208,7 @@ def _door_of(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _pass  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:
             return
