@@ -268,6 +268,7 @@ def test_without_the_teacher_there_is_no_verdict() -> None:
             candidates=[case.candidate],
             qualities=[case.quality],
             measurements=[make_measurement(case.candidate)],
+            target="cpu",
             champion_digest=None,
         )
 

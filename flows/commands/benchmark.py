@@ -112,7 +112,7 @@ def _show_ready(ready: "Ready", *, as_json: bool) -> None:
 
 def _show_benchmark(findings: "BenchmarkFindings", report: Path | None, *, as_json: bool) -> None:
     from distillery import storage
-    from distillery.report.benchmark import document, rows, tables
+    from distillery.report.benchmark import document, instances, rows, tables
     from distillery.report.sections import hardware
 
     place = (report or storage.root() / "reports" / findings.flow_run_id) / "report.html"
@@ -121,6 +121,10 @@ def _show_benchmark(findings: "BenchmarkFindings", report: Path | None, *, as_js
         out.print_json(json.dumps(summary))
         return
     out.print(tables.rich_tables(rows.model_rows(findings), width=out.width))
+    rented = instances.instance_rows(findings.measurements)
+    if rented:
+        out.print(tables.instance_table(rented))
+        out.print(instances.recommendation(rented), soft_wrap=True)
     for one in findings.skipped:
         out.print(f"[bold yellow]skipped:[/] {escaped(one.line)}", soft_wrap=True)
     for there in hardware.places(findings.measurements):

@@ -55,6 +55,7 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
 def _summary(findings: "Findings") -> dict[str, object]:
     from distillery import storage
     from distillery.report.benchmark.document import scenarios
+    from distillery.report.benchmark.instances import instance_rows
     from distillery.report.results import result_rows
 
     return {
@@ -68,6 +69,14 @@ def _summary(findings: "Findings") -> dict[str, object]:
             {"candidate": measured.candidate_name, "target": measured.target, **scenarios(measured)}
             for measured in findings.measurements
         ],
+        "instances": [
+            row.record
+            for row in instance_rows(
+                findings.measurements,
+                [findings.verdict.winner_name] if findings.verdict.winner_name else None,
+            )
+        ],
+        "skipped": [one.model_dump() for one in findings.skipped],
         # the default is empty: what only the other kind of label has
         "gains": [gain.model_dump(exclude_defaults=True) for gain in findings.gains],
         "temperature_study": (
@@ -82,6 +91,8 @@ def _summary(findings: "Findings") -> dict[str, object]:
 def _show(findings: "Findings") -> None:
     from distillery import storage
     from distillery.report import tables
+    from distillery.report.benchmark.instances import instance_rows, recommendation
+    from distillery.report.benchmark.tables import instance_table
     from distillery.report.results import result_rows
     from distillery.report.study import study_rows, study_table
 
@@ -102,6 +113,15 @@ def _show(findings: "Findings") -> None:
         out.print(study_table(study_rows(findings.temperature_study)))
     colour = "green" if findings.verdict.promoted else "yellow"
     out.print(f"[bold {colour}]{escaped(findings.verdict.summary)}[/]")
+    rented = instance_rows(
+        findings.measurements,
+        [findings.verdict.winner_name] if findings.verdict.winner_name else None,
+    )
+    if rented:
+        out.print(instance_table(rented))
+        out.print(recommendation(rented), soft_wrap=True)
+    for one in findings.skipped:
+        out.print(f"[bold yellow]skipped:[/] {escaped(one.line)}", soft_wrap=True)
     report = storage.root() / "reports" / findings.flow_run_id / "report.html"
     out.print(f"Report: {report}", soft_wrap=True)
     out.print("Pages: `distillery ui` opens Prefect and MLflow on this machine.")
