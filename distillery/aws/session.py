@@ -21,6 +21,9 @@ from botocore.exceptions import (
     ProfileNotFound,
     SSOError,
 )
+from botocore.exceptions import (
+    ConnectionError as NoConnectionError,
+)
 
 from distillery.errors import UserError
 
@@ -34,9 +37,19 @@ _UNKNOWN = {
     "UnrecognizedClientException",
 }
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"}
-# of IAM's action names, which are not always those of the interface
-_PREFIXES = {"service-quotas": "servicequotas"}
-_ACTIONS = {"HeadBucket": "ListBucket", "HeadObject": "GetObject", "ListObjectsV2": "ListBucket"}
+# IAM's names, where the answer does not tell them; all else that is asked is EC2's
+_ACTIONS = {
+    "GetAWSDefaultServiceQuota": "servicequotas:GetAWSDefaultServiceQuota",
+    "GetParameter": "ssm:GetParameter",
+    "GetProducts": "pricing:GetProducts",
+    "GetServiceQuota": "servicequotas:GetServiceQuota",
+    "HeadBucket": "s3:ListBucket",
+    "ListObjectsV2": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "GetObject": "s3:GetObject",
+    "PutObject": "s3:PutObject",
+    "DeleteObject": "s3:DeleteObject",
+}
 
 
 class UnreachableError(UserError):
@@ -101,7 +114,7 @@ def clear_errors(doing: str) -> Iterator[None]:
         raise UserError(f"{_line(error)}; set AWS_PROFILE to one of ~/.aws/config") from error
     except NoRegionError as error:
         raise UserError("no AWS region is set; set aws.region, or AWS_REGION") from error
-    except HTTPClientError as error:
+    except (NoConnectionError, HTTPClientError) as error:
         raise UnreachableError(
             f"{doing}: AWS cannot be reached: {_line(error)}; look at the network and the region"
         ) from error
@@ -138,10 +151,8 @@ def action_of(error: ClientError) -> str:
     named = re.search(r"perform: ?([a-z0-9-]+:[A-Za-z]+)", message)
     if named:
         return named.group(1)
-    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    service = "s3" if "x-amz-id-2" in headers or error.operation_name in _ACTIONS else ""
-    action = _ACTIONS.get(error.operation_name, error.operation_name)
-    return f"{_PREFIXES.get(service, service)}:{action}".lstrip(":")
+    operation = str(error.operation_name)
+    return _ACTIONS.get(operation, f"ec2:{operation}")
 
 
 def _line(what: object) -> str:

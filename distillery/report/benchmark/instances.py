@@ -94,10 +94,11 @@ def recommendation(rows: Sequence[InstanceRow]) -> str:
         if best.spot_cost_per_million_usd is not None
         else ""
     )
+    objective, rate = units.milliseconds(best.p99_objective_ms), units.count(best.rate_per_second)
     return (
-        f"{best.target} is the cheapest that holds p99 ≤ {units.milliseconds(best.p99_objective_ms)}"
-        f": {best.model} answers {units.count(best.rate_per_second)} requests a second there, at "
-        f"{units.dollars(best.cost_per_million_usd)} a million on demand{spot}."
+        f"{best.target} is the cheapest that holds p99 ≤ {objective}: {best.model} answers {rate} "
+        f"requests a second there, at {units.dollars(best.cost_per_million_usd)} a million on "
+        f"demand{spot}."
     )
 
 
