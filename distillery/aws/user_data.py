@@ -1,6 +1,5 @@
 """The script that an instance starts with: a timer first, then a trap, then the runner."""
 
-import base64
 from shlex import quote
 
 MOST_BYTES = 16_384
@@ -47,7 +46,7 @@ def script(
         job_sha256=job_sha256,
         log_url=quote(log_url),
     )
-    size = len(base64.b64encode(text.encode()))
+    size = len(text.encode())
     if size > MOST_BYTES:
         raise ValueError(f"the user data takes {size} bytes; EC2 takes at most {MOST_BYTES}")
     return text

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from threading import Event
 
 from distillery.benchmarking.plan import Entry
@@ -78,7 +79,8 @@ def _measure_there(
     futures: list[Future[Outcome]] = []
     with ThreadPoolExecutor(plan.aws.max_parallel, thread_name_prefix="instance") as pool:
         try:
-            futures = [pool.submit(one, target) for target in instances]
+            # each with the caller's context, which tells whose its log lines are
+            futures = [pool.submit(copy_context().run, one, target) for target in instances]
             for future in futures:
                 future.exception()
         except BaseException:  # each ends its instance on its way out

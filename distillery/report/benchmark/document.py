@@ -53,6 +53,7 @@ def _place(measured: Measurement) -> dict[str, Any]:
         "target": measured.target,
         "threads": measured.threads,
         "fingerprint": of.model_dump(mode="json") | {"digest": of.digest},
+        "instance": measured.instance.model_dump(mode="json") if measured.instance else None,
         "noise": measured.noise.model_dump() | {"reasons": list(measured.noise.reasons)},
     }
 
