@@ -18,6 +18,7 @@ import urllib.request
 import zipfile
 from typing import Any
 
+_LOG = "log.txt"
 _TRIES = 5
 _BEAT_SECONDS = 30
 _CHUNK_BYTES = 1 << 20
@@ -177,6 +178,10 @@ def main(job_file: str) -> int:
     except (Exception, SystemExit) as error:
         done["error"] = str(error) or type(error).__name__
         say(done["error"])
+    # before the end is told, for the instance may be terminated right after; the trap puts the rest
+    if os.path.exists(_LOG):
+        with open(_LOG, "rb") as file:
+            put(job["log"], file.read())
     put(job["done"], json.dumps(done).encode())
     return 0 if done["error"] is None else 1
 

@@ -132,6 +132,7 @@ def _sent(session: Session, plan: Plan, box: Inbox, made: Bundle, folder: Path) 
         "benchmark": made.benchmark,
         "results": {OUTCOME: box.put_url(session, OUTCOME, seconds)},
         "heartbeat": box.put_url(session, HEARTBEAT, seconds),
+        "log": box.put_url(session, LOG, seconds),
         "done": box.put_url(session, DONE, seconds),
     }
     (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")

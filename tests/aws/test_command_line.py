@@ -87,6 +87,26 @@ def test_a_flow_that_was_killed_is_run_again_and_rents_nothing_twice(
     assert home.runs_left_running() == 0
 
 
+@pytest.mark.slow
+def test_a_recipe_is_judged_here_and_measured_there_as_well(
+    home: Home, cloud: Cloud, machines: Machines
+) -> None:
+    outcome = home.compress("targets=[cpu, 'aws:c7i.2xlarge']", "control=false")
+    measured = outcome.summary["measurements"]
+    there = {one["candidate"] for one in measured if one["target"] == "aws:c7i.2xlarge"}
+    assert there == {one["candidate"] for one in measured if one["target"] == "cpu"}
+    # torch comes along for the teacher, which speed-ups are counted from
+    assert "teacher pytorch" in there
+    assert {row["target"] for row in outcome.summary["instances"]} == {"aws:c7i.2xlarge"}
+    here = {row["candidate"]: row["p50_ms"] for row in outcome.summary["results"]}
+    for one in measured:
+        if one["target"] == "cpu":
+            p50 = one["single_stream"][0]["end_to_end"]["p50_ms"]["value"]
+            assert here[one["candidate"]] == p50, "what is judged was measured here"
+    assert cloud.states() == ["terminated"]
+    assert cloud.keys("runs/") == []
+
+
 def test_check_and_sweep(home: Home, cloud: Cloud) -> None:
     done = home.run("aws", "check", "--target", "aws:c7i.2xlarge")
     assert done.returncode == 0, done.stderr
