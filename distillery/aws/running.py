@@ -72,7 +72,7 @@ def run(
                     waiting.wait(session, box, instance, stop)
                     return box.outcome(session, instance)
                 except TakenAwayError:
-                    markets = markets[markets.index(instance.market) + 1 :]
+                    markets = [one for one in markets if one != instance.market]
                     if not markets:
                         raise
                     log.warning("the spot market took %s back", instance.instance_id)

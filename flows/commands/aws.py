@@ -68,10 +68,13 @@ def sweep(
         from distillery.aws import sweeping
         from distillery.aws.session import open_session
 
-        left = []
+        where: list[str | None] = [*(region or [None])]
         with err.status("asking AWS"):
-            for one in region or [None]:
-                left += sweeping.sweep(open_session(one), every=all_, dry_run=dry_run)
+            left = [
+                one
+                for name in where
+                for one in sweeping.sweep(open_session(name), every=all_, dry_run=dry_run)
+            ]
     if json_:
         out.print_json(json.dumps([one.model_dump() for one in left]))
         return

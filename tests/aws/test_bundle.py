@@ -107,11 +107,18 @@ def test_the_runner_is_of_the_images_own_python() -> None:
 
 
 def test_user_data_that_ec2_would_refuse_is_refused_here() -> None:
-    url, digest = "https://bucket.s3.amazonaws.com/x?X-Amz-Security-Token=", "0" * 64
-    given = {"minutes": 5, "runner_sha256": digest, "job_sha256": digest, "log_url": url}
+    def script(long: str, short: str) -> str:
+        return user_data.script(
+            minutes=5,
+            runner_url=long,
+            runner_sha256="0" * 64,
+            job_url=short,
+            job_sha256="0" * 64,
+            log_url=short,
+        )
+
     # a session's token takes a kilobyte or two in each of three addresses
-    real = f"{url}{'t' * 2500}"
-    text = user_data.script(runner_url=real, job_url=real, **{**given, "log_url": real})
-    assert text.splitlines()[1] == "shutdown -h +5"
+    real = f"https://bucket.s3.amazonaws.com/x?X-Amz-Security-Token={'t' * 2500}"
+    assert script(real, real).splitlines()[1] == "shutdown -h +5"
     with pytest.raises(ValueError, match="EC2 takes at most 16384"):
-        user_data.script(runner_url=url + "t" * 16_000, job_url=url, **given)
+        script(real * 6, real)
