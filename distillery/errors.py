@@ -15,3 +15,7 @@ class RuntimeUnavailableError(RuntimeError):
 
 class BenchmarkProcessError(RuntimeError):
     """A measuring process died or answered nonsense; its last words are in the message."""
+
+
+class NoMeasurementError(RuntimeError):
+    """A rented machine gave no numbers: one line with why."""

@@ -85,6 +85,17 @@ def through_gates(gates: Gates, facts: Facts) -> tuple[list[str], list[str]]:
                 at_least,
                 f"{gates.speedup_min:.1f}×",
             )
+    if gates.cost_per_million_usd_max is not None:
+        if facts.cost_per_million_usd is None:
+            broken.append("no rate held the p99 objective, so that a million has no cost")
+        else:
+            gate(
+                "cost per million",
+                facts.cost_per_million_usd <= gates.cost_per_million_usd_max,
+                f"${facts.cost_per_million_usd:.4g}",
+                at_most,
+                f"${gates.cost_per_million_usd_max:.4g}",
+            )
     return kept or ([] if broken else ["no gate limits it"]), broken
 
 

@@ -208,6 +208,33 @@ class Noise(Noun):
         )
 
 
+Market = Literal["on_demand", "spot"]
+"""How an instance is paid for."""
+
+
+class Price(Noun):
+    """What an hour of an instance costs."""
+
+    on_demand_usd_per_hour: float
+    spot_usd_per_hour: float | None = Field(
+        default=None, description="The lowest of the region's zones; None where it is not told."
+    )
+    source: str = Field(description="Who says so.")
+    as_of: str = Field(description="The day that it was told for, ISO 8601.")
+
+
+class Instance(Noun):
+    """The rented machine that something was measured on."""
+
+    instance_type: str
+    region: str
+    zone: str
+    market: Market
+    instance_id: str
+    image_id: str
+    price: Price
+
+
 class Measurement(Noun):
     """One candidate, measured on one target in one scenario. Raw samples are kept."""
 
@@ -235,6 +262,7 @@ class Measurement(Noun):
     peak_memory_bytes: int = Field(description="Of all instances together.")
     warmup_requests: int
     noise: Noise
+    instance: Instance | None = Field(default=None, description="Where one was rented.")
 
     @property
     def latencies_ms(self) -> tuple[float, ...]:
@@ -256,6 +284,51 @@ class Measurement(Noun):
         """Those of the batch size with the highest throughput, with the padding that is judged."""
         judged = (b for b in self.offline if b.padding == self.single_stream[0].padding)
         return max(judged, key=lambda batches: median(batches.rows_per_second))
+
+    @property
+    def cost_per_million_usd(self) -> float | None:
+        """A million predictions on demand, at the highest rate that holds the p99 objective.
+
+        None without a price, without a server scenario, or where no rate held.
+        """
+        return self._cost(self.instance.price.on_demand_usd_per_hour if self.instance else None)
+
+    @property
+    def spot_cost_per_million_usd(self) -> float | None:
+        """The same on the spot market."""
+        return self._cost(self.instance.price.spot_usd_per_hour if self.instance else None)
+
+    def _cost(self, usd_per_hour: float | None) -> float | None:
+        rate = self.server.highest_rate_per_second if self.server else None
+        if usd_per_hour is None or not rate:
+            return None
+        return usd_per_hour / (rate * 3600) * 1e6
+
+
+class Skipped(Noun):
+    """Models that gave no number on a target, and why: none is made up for them."""
+
+    models: tuple[str, ...]
+    target: str
+    why: str = Field(description="What is missing, and the mend.")
+
+    @property
+    def line(self) -> str:
+        """For people."""
+        return f"{', '.join(self.models)} cannot run on {self.target}: {self.why}"
+
+
+class Outcome(Noun):
+    """What one target came to."""
+
+    target: str
+    measurements: tuple[Measurement, ...] = Field(
+        default=(), description="One an entry that could run, in their order."
+    )
+    skipped: tuple[Skipped, ...] = ()
+    run: str | None = Field(
+        default=None, description="Where a rented machine left it, kept until it is reported."
+    )
 
 
 def _percentile(samples: tuple[float, ...], q: float) -> float | None:

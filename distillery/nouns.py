@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from pydantic import Field, model_validator
 
 from distillery import digests
-from distillery.measurements import Measurement
+from distillery.measurements import Measurement, Skipped
 from distillery.noun import Noun
 from distillery.search.outcome import Searched
 
@@ -388,6 +388,9 @@ class Facts(Noun):
     latency_p95_ms: float | None = Field(description="None too where too few were timed.")
     size_bytes: int | None
     speedup: float | None = Field(description="p50 of the teacher in PyTorch ÷ its own.")
+    cost_per_million_usd: float | None = Field(
+        default=None, description="Of predictions, on a rented target that holds its objective."
+    )
     parity_failure: str | None = None
 
 
@@ -486,7 +489,7 @@ class Findings(Noun):
     code_version: str
     flow_run_id: str
     started_at: str = Field(description="ISO 8601, UTC.")
-    target: str
+    target: str = Field(description="The first: what the verdict is made on.")
     gates: dict[str, float | str | None] = Field(description="The recipe's gates, as given.")
     dataset: Dataset
     teachers: tuple[Checkpoint, ...] = Field(description="One, or the members of an ensemble.")
@@ -500,7 +503,10 @@ class Findings(Noun):
     controls: tuple[Checkpoint, ...]
     candidates: tuple[Candidate, ...]
     qualities: tuple[Quality, ...] = Field(description="One a candidate, by name.")
-    measurements: tuple[Measurement, ...] = Field(description="Of those that were benchmarked.")
+    measurements: tuple[Measurement, ...] = Field(
+        description="Of those that were benchmarked, target by target."
+    )
+    skipped: tuple[Skipped, ...] = Field(default=(), description="What gave no number, and where.")
     searched: Searched | None = Field(default=None, description="Where the recipe asked for it.")
     gains: tuple[Gain, ...]
     temperature_study: StudiedTemperatures | None = Field(
@@ -517,8 +523,16 @@ class Findings(Noun):
         return _named(self.qualities, candidate_name)
 
     def measurement(self, candidate_name: str) -> Measurement:
-        """The measurement of a candidate. Raises ``KeyError`` where it was not benchmarked."""
-        return _named(self.measurements, candidate_name)
+        """The measurement of a candidate on the target that is judged.
+
+        Raises ``KeyError`` where it was not benchmarked there.
+        """
+        return _named(self.judged_measurements, candidate_name)
+
+    @property
+    def judged_measurements(self) -> tuple[Measurement, ...]:
+        """Those of the first target; what others showed is reported and never ranked with it."""
+        return tuple(one for one in self.measurements if one.target == self.target)
 
 
 _OfCandidate = TypeVar("_OfCandidate", Quality, Measurement)

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from distillery import storage, tracking
+from distillery.aws.nouns import Plan as RentalPlan
 from distillery.data import preparation
 from distillery.data.preparation import Splits
 from distillery.errors import UserError
@@ -12,6 +15,7 @@ from distillery.noun import Noun
 from distillery.objectives.base import Training
 from distillery.recipe import AnyStudent, Recipe
 from distillery.search import planning
+from distillery.targets import renting
 from distillery.teachers import hub
 from distillery.teachers.cnn import CnnTeacher
 
@@ -35,6 +39,7 @@ class Plan(Noun):
     leaked_rows_removed: int
     trainings: int
     search: planning.SearchPlan | None
+    rented: RentalPlan | None = Field(default=None, description="On AWS, and what it may cost.")
 
 
 def check(recipe: Recipe) -> Plan:
@@ -88,6 +93,8 @@ def check(recipe: Recipe) -> Plan:
         )
         + _trainings_studied(recipe),
         search=search,
+        # last, so that AWS is asked only for what can be trained
+        rented=renting.plan(recipe.places),
     )
 
 

@@ -13,7 +13,9 @@ from distillery.augmentation.masked_words import MaskedWords
 from distillery.augmentation.shifted_images import ShiftedImages
 from distillery.augmentation.tang_rules import TangRules
 from distillery.augmentation.unlabelled import Unlabelled
+from distillery.aws.settings import Aws
 from distillery.deployment.places import AnyPlace
+from distillery.errors import UserError
 from distillery.export.quantization.base import Tables
 from distillery.export.quantization.fp16 import Fp16
 from distillery.export.quantization.int8 import Int8
@@ -34,6 +36,8 @@ from distillery.students.narrow import Narrow
 from distillery.students.peers import Peers
 from distillery.students.pretrained import PretrainedStudent
 from distillery.students.soft_tree import SoftTreeStudent
+from distillery.targets.named import AnyTarget, named
+from distillery.targets.renting import rented
 from distillery.teachers.classifier import Classifier
 from distillery.teachers.cnn import CnnTeacher
 from distillery.teachers.from_scratch import FromScratch
@@ -281,6 +285,14 @@ class Gates(Noun):
         title="Speed-up",
         description="Median latency of the teacher in PyTorch ÷ the candidate's, end to end.",
     )
+    cost_per_million_usd_max: float | None = Field(
+        default=None,
+        gt=0,
+        allow_inf_nan=False,
+        title="Cost of a million ($)",
+        description="Predictions, on demand, at the highest rate that holds the p99 objective. The "
+        "first target must be one of AWS.",
+    )
     prefer: Literal["latency", "size", "accuracy"] = Field(
         default="latency", title="Among those that pass, prefer"
     )
@@ -350,6 +362,15 @@ class Recipe(Noun):
         description="Also try other threads, instances and embedding tables; left out, each "
         "candidate is measured once, with 'threads'.",
     )
+    targets: tuple[str, ...] = Field(
+        default=("cpu",),
+        min_length=1,
+        max_length=20,
+        title="Targets",
+        description="Where candidates are measured: cpu, cuda, aws:TYPE. The gates are judged on "
+        "the first; the others are reported.",
+    )
+    aws: Aws = Field(default=Aws(), title="AWS", description="For targets that are rented there.")
     gates: Gates = Field(default=Gates(), title="Gates")
     deploy: AnyPlace | None = Field(
         default=None,
@@ -402,6 +423,11 @@ class Recipe(Noun):
         )
 
     @property
+    def places(self) -> tuple[AnyTarget, ...]:
+        """The targets themselves; the first is what the verdict is made on."""
+        return tuple(named(name, self.aws) for name in self.targets)
+
+    @property
     def registered_model(self) -> str:
         """The model's name in the registry."""
         return self.model or self.name
@@ -449,6 +475,33 @@ class Recipe(Noun):
         return self
 
     @model_validator(mode="after")
+    def _can_be_judged_on_the_first_target(self) -> "Recipe":
+        twice = sorted({name for name in self.targets if self.targets.count(name) > 1})
+        if twice:
+            raise ValueError(f"targets names '{twice[0]}' twice; leave one out")
+        try:
+            first, *_ = self.places
+        except UserError as error:
+            raise ValueError(f"targets: {error}") from error
+        is_rented = bool(rented([first]))
+        if is_rented and first.device == "neuron":
+            raise ValueError(
+                f"the first target is {first.name}, and what is promoted runs in ONNX Runtime, "
+                "which Neuron does not; put another first"
+            )
+        if is_rented and isinstance(self.teacher, TeacherEnsemble):
+            raise ValueError(
+                f"the first target is {first.name}, and an ensemble of teachers is measured on cpu "
+                "or cuda alone; put one of those first"
+            )
+        if self.gates.cost_per_million_usd_max is not None and not is_rented:
+            raise ValueError(
+                f"gates.cost_per_million_usd_max needs a price, and {first.name} has none; put a "
+                "target such as aws:c7i.2xlarge first"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _names_are_unique(self) -> "Recipe":
         names = [student.name for student in self.students]
         twice = sorted({name for name in names if names.count(name) > 1})
@@ -482,6 +535,11 @@ class Recipe(Noun):
     def _can_be_searched(self) -> "Recipe":
         if self.search is None:
             return self
+        if self.targets != ("cpu",):
+            raise ValueError(
+                "search tries threads on this machine's processor, and targets names "
+                f"{', '.join(self.targets)}; leave out one of the two"
+            )
         if self.threads:
             raise ValueError(
                 "threads and search.threads are both given; leave out threads, which the search "

@@ -11,6 +11,9 @@ from distillery.measurements import Measurement
 from distillery.nouns import Candidate, Facts, Quality, Ruling, Verdict
 from distillery.recipe import Gates
 
+# gates that only a clock can answer
+_TIMED = ("latency_p95_ms_max", "speedup_min", "cost_per_million_usd_max")
+
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
@@ -20,26 +23,28 @@ def judge(
     candidates: Sequence[Candidate],
     qualities: Sequence[Quality],
     measurements: Sequence[Measurement],
+    target: str,
     champion_digest: str | None,
     set_aside: Mapping[str, str] = _NOTHING,
 ) -> Verdict:
     """Which candidate to promote, and why not each other.
 
-    A candidate has one measurement: of several configurations, the one that it would run in. Some
-    need none: what breaks a gate whatever the clock says, and what a search has ``set_aside``, by
-    name, with the reason.
+    Only what was measured on ``target`` counts. A candidate has one measurement there: of several
+    configurations, the one that it would run in. Some need none: what breaks a gate whatever the
+    clock says, and what a search has ``set_aside``, by name, with the reason.
 
     The reference for accuracy kept and speed-up is the teacher in PyTorch. ``champion_digest`` is
     the reigning champion's; it is dethroned only by a candidate that passes and is better in what
     the gates prefer, by more than noise.
 
-    Raises ``ValueError`` where the teacher in PyTorch is not among the candidates.
+    Raises ``ValueError`` where the teacher in PyTorch is not among the candidates, or was not
+    measured there.
     """
     quality = {one.candidate_name: one for one in qualities}
-    measurement = {one.candidate_name: one for one in measurements}
+    measurement = {one.candidate_name: one for one in measurements if one.target == target}
     references = [c for c in candidates if c.role == "teacher" and c.runtime == "pytorch"]
-    if len(references) != 1:
-        raise ValueError("the judge needs the teacher in PyTorch as its reference")
+    if len(references) != 1 or references[0].name not in measurement:
+        raise ValueError(f"the judge needs the teacher in PyTorch as its reference, on {target}")
     reference = references[0]
     reference_quality = quality[reference.name]
     reference_measurement = measurement[reference.name]
@@ -105,14 +110,18 @@ def judge(
 
 
 def _same_place(one: Measurement, other: Measurement) -> bool:
-    return (one.fingerprint, one.target) == (other.fingerprint, other.target)
+    return (one.fingerprint, one.target, one.instance) == (
+        other.fingerprint,
+        other.target,
+        other.instance,
+    )
 
 
 def broken_untimed(
     gates: Gates, candidate: Candidate, quality: Quality, reference_quality: Quality
 ) -> list[str]:
     """Why a candidate cannot pass, however fast it is; empty where it may."""
-    untimed = gates.model_copy(update={"latency_p95_ms_max": None, "speedup_min": None})
+    untimed = gates.model_copy(update=dict.fromkeys(_TIMED))
     return through_gates(untimed, _facts(candidate, quality, None, reference_quality, None))[1]
 
 
@@ -180,6 +189,7 @@ def _facts(
             if measurement and reference_measurement
             else None
         ),
+        cost_per_million_usd=measurement.cost_per_million_usd if measurement else None,
         parity_failure=candidate.parity_failure,
     )
 

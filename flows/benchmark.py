@@ -14,6 +14,7 @@ from distillery.subjects.findings import BenchmarkFindings
 from flows.closing import close_failed, close_killed
 from tasks.benchmark_models import benchmark_models
 from tasks.check_models import check_models
+from tasks.close_targets import close_targets
 from tasks.ownership import sign
 from tasks.publish_benchmark import publish_benchmark
 
@@ -37,18 +38,21 @@ def benchmark(asked: Asked, report: Path | None = None) -> BenchmarkFindings:
     run = tracking.open_flow_run("benchmark", flow_run_id, {"code": code})
     run.params(asked.model_dump(mode="json"))
 
-    measurements = benchmark_models(ready, asked)
+    outcomes = benchmark_models(ready, asked)
+    measurements = tuple(measured for one in outcomes for measured in one.measurements)
     findings = BenchmarkFindings(
         asked=asked,
         subjects=ready.subjects,
         examples_are=ready.examples_are,
         measurements=measurements,
-        skipped=ready.skipped,
+        skipped=(*ready.skipped, *(skipped for one in outcomes for skipped in one.skipped)),
+        plan=ready.plan,
         comparisons=beside_the_first(measurements),
         flow_run_id=flow_run_id,
         started_at=started_at,
         code_version=code,
     )
     publish_benchmark(findings, run.run_id, report)
+    close_targets(outcomes)
     tracking.close_flow_run(flow_run_id, "FINISHED")
     return findings

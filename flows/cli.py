@@ -5,6 +5,7 @@ Exit codes: 0 promoted, 1 ran but nothing passed the gates, 2 something is yours
 
 import typer
 
+from flows.commands.aws import aws
 from flows.commands.benchmark import benchmark
 from flows.commands.check import check
 from flows.commands.compress import compress
@@ -39,3 +40,4 @@ for command in (
     *(join, ui),
 ):
     app.command()(command)
+app.add_typer(aws, name="aws")

@@ -30,6 +30,7 @@ from flows.settled import failed
 from tasks.augment_dataset import augment_dataset
 from tasks.benchmark_candidates import benchmark_candidates
 from tasks.check_recipe import check_recipe
+from tasks.close_targets import close_targets
 from tasks.compute_soft_labels import compute_soft_labels
 from tasks.distill_general import distill_general
 from tasks.distill_student import distill_student
@@ -151,11 +152,12 @@ def compress(recipe: Recipe, trigger: str = "") -> Findings:
         if recipe.search
         else None
     )
-    measurements = (
-        searched.judged
+    outcomes = (
+        (searched.outcome,)
         if searched
-        else benchmark_candidates(timed, dataset, recipe.benchmark, recipe.threads)
+        else benchmark_candidates(timed, dataset, recipe.places, recipe.benchmark, recipe.threads)
     )
+    measurements = tuple(measured for one in outcomes for measured in one.measurements)
 
     reigning = tracking.champion(recipe.registered_model)
     verdict = judge(
@@ -163,13 +165,14 @@ def compress(recipe: Recipe, trigger: str = "") -> Findings:
         candidates=candidates,
         qualities=qualities,
         measurements=measurements,
+        target=outcomes[0].target,
         champion_digest=reigning.candidate_digest if reigning else None,
         set_aside=searched.set_aside if searched else {},
     )
     versions = register_versions(
         exported,
         qualities,
-        measurements,
+        outcomes[0].measurements,
         recipe.registered_model,
         Origin(
             flow_run_id=flow_run_id,
@@ -192,7 +195,7 @@ def compress(recipe: Recipe, trigger: str = "") -> Findings:
         code_version=code,
         flow_run_id=flow_run_id,
         started_at=started_at,
-        target=measurements[0].target,
+        target=outcomes[0].target,
         gates=recipe.gates.model_dump(),
         dataset=dataset,
         teachers=tuple(teachers),
@@ -204,6 +207,7 @@ def compress(recipe: Recipe, trigger: str = "") -> Findings:
         candidates=tuple(candidates),
         qualities=tuple(qualities),
         measurements=measurements,
+        skipped=tuple(skipped for one in outcomes for skipped in one.skipped),
         searched=searched,
         gains=tuple(gains),
         temperature_study=study,
@@ -212,6 +216,7 @@ def compress(recipe: Recipe, trigger: str = "") -> Findings:
         decision=promotion.decision,
     )
     publish_report(findings, run.run_id)
+    close_targets(outcomes)
     if findings.decision is not None and not findings.decision.holds:
         return failed(findings.decision.summary)  # type: ignore[no-any-return]
     tracking.close_flow_run(flow_run_id, "FINISHED")

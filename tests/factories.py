@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from distillery.benchmarking.plan import Entry
 from distillery.measurements import Fingerprint, Measurement
 from distillery.nouns import Artifact, Candidate, Checkpoint, Dataset, Parity, Quality, Split
+from distillery.runtimes.base import Card
 from distillery.teachers.base import LoadedModel
 
 LABELS = ("no", "yes")
@@ -152,8 +154,6 @@ def save_candidate(folder: Path) -> Path:
     from tokenizers.models import WordLevel
     from tokenizers.pre_tokenizers import Whitespace
 
-    from distillery.runtimes.base import Card
-
     folder.mkdir(exist_ok=True)
     nodes = [
         helper.make_node("Cast", ["input_ids"], ["ids"], to=TensorProto.FLOAT),
@@ -180,6 +180,11 @@ def save_candidate(folder: Path) -> Path:
         name="tiny", label_names=("low", "high"), max_length=8, is_pair=False, pad_token_id=0
     ).write(folder)
     return folder
+
+
+def make_entry(folder: Path, name: str = "tiny fp32") -> Entry:
+    """A real graph to measure."""
+    return Entry(name=name, digest="d1g357", folder=save_candidate(folder), runtime="onnxruntime")
 
 
 def make_teacher(folder: Path, architecture: str = "bert", *, layers: int = 4) -> LoadedModel:

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from distillery.recipe import Data, Gates, Recipe
+from distillery.targets.renting import rented
 
 _HEAVY = ("torch", "transformers", "datasets", "onnxruntime", "mlflow", "prefect", "boto3")
 
@@ -165,3 +166,33 @@ def test_teachers_scores_are_averaged_as_they_are() -> None:
         Recipe.model_validate(_of_scores(teacher={"kind": "ensemble", "members": members}))
     teacher = {"kind": "ensemble", "members": members, "mean": "logits"}
     assert Recipe.model_validate(_of_scores(teacher=teacher))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"targets": ["gpu"]}, "no target 'gpu'; choose one of cpu"),
+        ({"targets": ["cpu", "aws:fast"]}, "'fast' is no instance type"),
+        ({"targets": ["cpu", "cpu"]}, "'cpu' twice"),
+        ({"targets": ["aws:inf2.xlarge", "cpu"]}, "put another first"),
+        ({"gates": {"cost_per_million_usd_max": 1}}, "cpu has none; put a target such as aws:"),
+        (
+            {
+                "targets": ["aws:c7i.xlarge"],
+                "teacher": {"kind": "ensemble", "members": [{"kind": "from_scratch"}] * 2},
+            },
+            "an ensemble of teachers is measured on cpu or cuda alone",
+        ),
+    ],
+)
+def test_targets_that_cannot_be_judged_on(changes: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValidationError, match=told):
+        Recipe.model_validate(_values(**changes))
+
+
+def test_targets_share_the_settings_of_aws() -> None:
+    recipe = Recipe.model_validate(
+        _values(targets=["cpu", "aws:c7i.xlarge", "aws:inf2.xlarge"], aws={"minutes_max": 20})
+    )
+    assert [place.name for place in recipe.places] == list(recipe.targets)
+    assert [place.aws.minutes_max for place in rented(recipe.places)] == [20, 20]

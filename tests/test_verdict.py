@@ -73,6 +73,7 @@ def _judge(
         candidates=[one.candidate for one in found],
         qualities=[one.quality for one in found],
         measurements=[one.measurement for one in found if one.measurement],
+        target="cpu",
         champion_digest=None if champion is None else f"digest-of-{champion}",
         set_aside=set_aside or {},
     )
@@ -293,6 +294,7 @@ def test_without_the_teacher_there_is_no_verdict() -> None:
             candidates=[case.candidate],
             qualities=[case.quality],
             measurements=[make_measurement(case.candidate)],
+            target="cpu",
             champion_digest=None,
         )
 
@@ -577,3 +579,68 @@ def test_nothing_is_kept_of_a_teacher_that_ranks_nothing() -> None:
     verdict = _judge(student, teacher=_graded(TEACHER, -0.2), accuracy_kept_min=0.5)
     assert verdict.winner_name is None
     assert _ruling(verdict, "student fp32").reasons == ("Spearman ρ kept 0.00% < 50.00%",)
+
+
+_RENTED = {
+    "instance_type": "c7i.xlarge",
+    "region": "us-east-1",
+    "zone": "us-east-1a",
+    "market": "on_demand",
+    "instance_id": "i-1",
+    "image_id": "ami-1",
+    "price": {"on_demand_usd_per_hour": 3.6, "source": "a table", "as_of": "2026-09-01"},
+}
+
+
+def _on_aws(rate: float | None, **changes: Any) -> dict[str, Any]:
+    """Held ``rate`` requests a second; None held nothing."""
+    point = {"rate_per_second": rate or 5.0, "latencies_ms": ((1.0 if rate else 99.0),) * 700}
+    return {
+        "target": "aws:c7i.xlarge",
+        "instance": _RENTED | changes,
+        "server": {"p99_objective_ms": 10, "points": [point]},
+    }
+
+
+def _judge_on_aws(*cases: Case, **gates: Any) -> Verdict:
+    teacher = _case(
+        "teacher pytorch", role="teacher", runtime="pytorch", latency_ms=10, measured=_on_aws(5)
+    )
+    found = (teacher, *cases)
+    return judge(
+        gates=Gates.model_validate(gates),
+        candidates=[one.candidate for one in found],
+        qualities=[one.quality for one in found],
+        measurements=[one.measurement for one in found if one.measurement],
+        target="aws:c7i.xlarge",
+        champion_digest=None,
+    )
+
+
+def test_what_a_million_predictions_cost_is_a_gate() -> None:
+    # $3.6 an hour is $0.001 a second: at 100 requests a second $10 a million
+    at = _case("small fp32", measured=_on_aws(100))
+    passed = _judge_on_aws(at, cost_per_million_usd_max=10.01)
+    assert _ruling(passed, "small fp32").reasons == ("cost per million $10 ≤ $10.01",)
+    refused = _judge_on_aws(at, cost_per_million_usd_max=9.99)
+    assert _ruling(refused, "small fp32").reasons == ("cost per million $10 > $9.99",)
+
+
+def test_what_held_no_rate_has_no_cost() -> None:
+    verdict = _judge_on_aws(_case("small fp32", measured=_on_aws(None)), cost_per_million_usd_max=9)
+    assert "no rate held the p99 objective" in _ruling(verdict, "small fp32").reasons[0]
+
+
+def test_only_what_was_measured_on_the_target_is_judged() -> None:
+    here = _case("small int8", latency_ms=0.1)
+    there = _case("small fp32", latency_ms=5, measured=_on_aws(100))
+    verdict = _judge_on_aws(here, there)
+    assert verdict.winner_name == "small fp32"
+    assert _ruling(verdict, "small int8").reasons == ("not measured",)
+
+
+def test_another_instance_of_the_type_is_another_place() -> None:
+    other = _case("small int8", latency_ms=0.1, measured=_on_aws(100, instance_id="i-2"))
+    verdict = _judge_on_aws(other, _case("small fp32", measured=_on_aws(100)))
+    assert verdict.winner_name == "small fp32"
+    assert not _ruling(verdict, "small int8").eligible

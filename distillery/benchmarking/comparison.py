@@ -73,7 +73,12 @@ def compared(candidate: Measurement, reference: Measurement) -> Compared:
 def _what_differs(one: Measurement, other: Measurement) -> str:
     """In words; empty where both were measured in the same place."""
     places = [
-        {"target": m.target, "threads": m.threads} | m.fingerprint.model_dump()
+        {
+            "target": m.target,
+            "threads": m.threads,
+            "instance": m.instance.instance_id if m.instance else "this machine",
+            **m.fingerprint.model_dump(),
+        }
         for m in (one, other)
     ]
     return "; ".join(

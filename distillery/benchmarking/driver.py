@@ -58,16 +58,16 @@ def measure(
     padding = scenario.paddings[0]
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="benchmark-")))
-        texts_file = _written(texts, work, "texts")
+        texts_file = written(texts, work, "texts")
         say(f"starting {len(entries)} engines, {_told(threads_of)} each")
         engines = [
             stack.enter_context(
                 Instances(
                     entry,
                     of_entry,
-                    # a GPU's engine has threads of its own, whose number nobody sets
+                    # an accelerator's engine has threads of its own, whose number nobody sets
                     [()] * entry.instances
-                    if entry.device == "cuda"
+                    if entry.device != "cpu"
                     else pinning.places(of_entry, entry.instances, own_cores),
                     work / f"stderr-{i}",
                 )
@@ -101,7 +101,7 @@ def measure(
             turns.server(scenario.server)
             looks.append(look())
         if scenario.cold_starts:
-            example = _written([texts[warm_rows[0]]], work, "example")
+            example = written([texts[warm_rows[0]]], work, "example")
             turns.cold(example, work)
             looks.append(look())
         for engine, found in zip(engines, samples, strict=True):
@@ -141,7 +141,7 @@ def _told(threads: Sequence[int]) -> str:
     return f"{counts} thread{'' if counts == '1' else 's'}"
 
 
-def _written(examples: Sequence[Example], work: Path, name: str) -> Path:
+def written(examples: Sequence[Example], work: Path, name: str) -> Path:
     """The file that workers read them from."""
     pixels = [example for example in examples if isinstance(example, Image)]
     if pixels:

@@ -23,7 +23,10 @@ _FLAGS_THAT_MATTER = frozenset(
     | {"amx_tile", "amx_int8", "amx_bf16", "amx_fp16"}
     | {"asimd", "asimdhp", "asimddp", "sve", "sve2", "i8mm", "bf16", "sme"}
 )
-_PACKAGES = ("numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "torch", "transformers")
+_PACKAGES = (
+    *("numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "torch", "transformers"),
+    *("torch-neuronx", "neuronx-cc", "torch-neuron", "neuron-cc"),
+)
 _GPU_NOT_TOLD = "an NVIDIA GPU that nvidia-smi does not tell of"
 
 

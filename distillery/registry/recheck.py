@@ -20,6 +20,7 @@ _FACTS = (
     "latency_p95_ms",
     "size_bytes",
     "speedup",
+    "cost_per_million_usd",
     "parity_failure",
 )
 FACT_TAGS = frozenset(_PREFIX + name for name in _FACTS)
@@ -32,6 +33,7 @@ _NEEDS = {
     "latency_p95_ms_max": ("latency_p95_ms",),
     "size_bytes_max": ("size_bytes",),
     "speedup_min": ("speedup",),
+    "cost_per_million_usd_max": ("cost_per_million_usd",),
 }
 
 
@@ -75,6 +77,7 @@ def as_tags(facts: Facts) -> dict[str, str]:
         "latency_p95_ms": facts.latency_p95_ms,
         "size_bytes": facts.size_bytes,
         "speedup": facts.speedup,
+        "cost_per_million_usd": facts.cost_per_million_usd,
     }
     tags = {name: f"{value:.12g}" for name, value in numbers.items() if value is not None}
     if facts.size_bytes is not None:
@@ -95,6 +98,7 @@ def from_tags(tags: Mapping[str, str]) -> Facts:
         latency_p95_ms=_number(tags, "latency_p95_ms"),
         size_bytes=None if size_bytes is None else int(size_bytes),
         speedup=_number(tags, "speedup"),
+        cost_per_million_usd=_number(tags, "cost_per_million_usd"),
         parity_failure=tags.get(f"{_PREFIX}parity_failure") or None,
     )
 

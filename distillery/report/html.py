@@ -25,6 +25,7 @@ def environment() -> Environment:
         "count": units.count,
         "times": units.times,
         "decimal": units.decimal,
+        "dollars": units.dollars,
     }
     return made
 

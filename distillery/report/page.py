@@ -8,6 +8,7 @@ from distillery.measurements import Measurement
 from distillery.nouns import Candidate, Findings, Gain, Parity
 from distillery.report import candidates, html, search, trees
 from distillery.report.benchmark import scenarios
+from distillery.report.benchmark.instances import instances
 from distillery.report.class_changes import class_changes
 from distillery.report.measure import measure_of
 from distillery.report.plots import (
@@ -72,6 +73,7 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
         lineage=lineage.lineage(findings, subject),
         scenarios=scenarios.by_target(_in_order_of(rows, findings.measurements)),
         places=hardware.places(findings.measurements),
+        instances=instances(findings.measurements, _promoted_or_subject(findings)),
         plot_accuracy=html.drawn(accuracy_against_latency.svg(findings)),
         soft_trees=[
             (tree, html.drawn(trees.upper_levels(tree)), html.drawn(trees.one_path(tree)))
@@ -94,6 +96,13 @@ def render(findings: Findings, soft_trees: Sequence[Tree] = ()) -> str:
         plot_latencies=html.drawn(latency_distributions.svg(findings)),
         plot_classes=html.drawn(per_class_changes.svg(findings)),
     )
+
+
+def _promoted_or_subject(findings: Findings) -> list[str]:
+    """Whose instance is recommended: the winner's; without one, the model that is looked at."""
+    subject = candidates.subject(findings)
+    winner = findings.verdict.winner_name
+    return [winner] if winner else [subject.name] if subject else []
 
 
 def gain_in_words(gain: Gain) -> str:

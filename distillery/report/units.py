@@ -64,3 +64,12 @@ def times(ratio: float | None) -> str:
 def decimal(number: float | None) -> str:
     """Three places."""
     return NOT_KNOWN if number is None else f"{number:.3f}"
+
+
+def dollars(usd: float | None) -> str:
+    """Three digits that count: ``$0.0123``, ``$1.53``, ``$41.2``."""
+    if usd is None:
+        return NOT_KNOWN
+    if usd >= 100:
+        return f"${usd:,.0f}"
+    return f"${usd:.3g}" if usd < 1 else f"${usd:.{2 if usd < 10 else 1}f}"

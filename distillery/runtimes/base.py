@@ -26,8 +26,8 @@ Example = Text | Image
 
 Kind = Literal["text", "image"]
 
-Device = Literal["cpu", "cuda"]
-"""The processor, or an NVIDIA GPU."""
+Device = Literal["cpu", "cuda", "neuron"]
+"""The processor, an NVIDIA GPU, or AWS Inferentia."""
 
 Encoded = Mapping[str, NDArray[np.integer[Any]]]
 """Model inputs: of texts int64, each (B, S): input_ids, attention_mask, token_type_ids; of images

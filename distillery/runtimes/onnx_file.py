@@ -28,7 +28,8 @@ class OnnxFile(Engine):
         self._encode = encoder_of(folder, self.card) if has_tokenizer else _ids
         graph = json.loads((folder / "graph.json").read_text(encoding="utf-8"))["path"]
         opened = open_cuda_session if device == "cuda" else open_session
-        self._session = opened(Path(graph), threads)
+        # on a rented machine it lies in the folder itself
+        self._session = opened(folder / graph, threads)
         self._dtypes = {node.name: _DTYPES[node.type] for node in self._session.get_inputs()}
 
     def encode(self, examples: Sequence[Example]) -> Encoded:

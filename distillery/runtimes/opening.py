@@ -38,8 +38,12 @@ def open_engine(folder: Path, runtime: str, *, device: Device = "cpu", threads: 
             from distillery.runtimes.pytorch_compiled import PyTorchCompiled
 
             return PyTorchCompiled(folder, device=device, threads=threads)
+        case "neuron", _:
+            from distillery.runtimes.neuron import Neuron
+
+            return Neuron(folder, threads=threads)
         case _:
             raise ValueError(
                 f"no runtime '{runtime}'; choose one of onnxruntime, onnx_file, pytorch, "
-                "pytorch_compiled"
+                "pytorch_compiled, neuron"
             )

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from distillery.measurements import Measurement
+from distillery.measurements import Measurement, Outcome
 from distillery.noun import Noun
 
 Goal = Literal["latency", "throughput"]
@@ -76,6 +76,11 @@ class Searched(Noun):
     def judged(self) -> tuple[Measurement, ...]:
         """One a candidate."""
         return tuple(self.measurements[i] for i in self.chosen)
+
+    @property
+    def outcome(self) -> Outcome:
+        """The same as any target's: what the verdict is made of."""
+        return Outcome(target=self.target, measurements=self.judged)
 
 
 def called(candidate_name: str, threads: int, instances: int = 1) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import Field
 
 from distillery import recipe_files
+from distillery.aws.settings import Aws
 from distillery.errors import UserError
 from distillery.measurements import Offline, Scenario
 from distillery.noun import Noun
@@ -50,15 +51,20 @@ class Asked(Noun):
     )
 
 
-def targets(given: Sequence[str]) -> tuple[AnyTarget, ...]:
+def targets(given: Sequence[str], aws: Sequence[str] = ()) -> tuple[AnyTarget, ...]:
     """The places of these names; this machine's CPU where none is given.
 
-    Raises ``UserError`` for a name that no target has, or that is given twice.
+    ``aws`` are ``key=value``, for those that are rented there. Raises ``UserError`` for a name that
+    no target has, or that is given twice.
     """
     twice = sorted({name for name in given if given.count(name) > 1})
     if twice:
         raise UserError(f"--target {twice[0]} is given twice; give each target once")
-    return tuple(named(name) for name in given) or (ThisMachine(),)
+    values: dict[str, Any] = Aws().model_dump(mode="json", exclude_none=True)
+    for one in aws:
+        recipe_files.override(values, one, option="--aws", example="cost_usd_max=2")
+    settings = recipe_files.validated(Aws, values, where="--aws")
+    return tuple(named(name, settings) for name in given) or (ThisMachine(),)
 
 
 def scenario(given: Sequence[str]) -> Scenario:

@@ -6,29 +6,19 @@ from pathlib import Path
 from pydantic import Field
 
 from distillery import storage, tracking
+from distillery.aws.nouns import Plan
 from distillery.benchmarking.padding import encoded
 from distillery.errors import RuntimeUnavailableError, UserError
-from distillery.measurements import Scenario
+from distillery.measurements import Scenario, Skipped
 from distillery.noun import Noun
 from distillery.runtimes.base import Device, Example
 from distillery.runtimes.opening import open_engine
 from distillery.subjects.asking import Asked
 from distillery.subjects.examples import examples_for
 from distillery.subjects.finding import Subject, find
+from distillery.targets import renting
+from distillery.targets.ec2_instance import Ec2Instance
 from distillery.targets.named import AnyTarget
-
-
-class Skipped(Noun):
-    """Models that cannot run on a target, and why: no number is made up for them."""
-
-    models: tuple[str, ...]
-    target: str
-    why: str = Field(description="What is missing, and the mend.")
-
-    @property
-    def line(self) -> str:
-        """For people."""
-        return f"{', '.join(self.models)} cannot run on {self.target}: {self.why}"
 
 
 class Ready(Noun):
@@ -37,6 +27,7 @@ class Ready(Noun):
     subjects: tuple[Subject, ...]
     examples_are: str
     skipped: tuple[Skipped, ...]
+    plan: Plan | None = Field(default=None, description="What would be rented.")
 
     def on(self, target: AnyTarget) -> list[Subject]:
         """Those that can run there."""
@@ -64,7 +55,8 @@ def ready(asked: Asked) -> Ready:
     found = Ready(subjects=tuple(subjects), examples_are=origin, skipped=skipped)
     if not any(found.on(target) for target in asked.targets):
         raise UserError("; ".join(one.line for one in skipped))
-    return found
+    # last, so that AWS is asked only for what can be measured
+    return found.model_copy(update={"plan": renting.plan(asked.targets)})
 
 
 def check_report(folder: Path) -> None:
@@ -95,14 +87,31 @@ def _unavailable(
     lacking: dict[tuple[str, str], list[str]] = {}
     for target in asked.targets:
         for subject in subjects:
-            try:
-                _try(subject, target.device, examples, asked.scenario)
-            except RuntimeUnavailableError as error:
-                lacking.setdefault((target.name, str(error)), []).append(subject.name)
+            why = _why_not(subject, target, examples, asked.scenario)
+            if why is not None:
+                lacking.setdefault((target.name, why), []).append(subject.name)
     return tuple(
         Skipped(models=tuple(models), target=target, why=why)
         for (target, why), models in lacking.items()
     )
+
+
+def _why_not(
+    subject: Subject, target: AnyTarget, examples: Sequence[Example], scenario: Scenario
+) -> str | None:
+    """What it lacks on the target; None where it may run."""
+    is_rented = isinstance(target, Ec2Instance)
+    if isinstance(target, Ec2Instance):
+        is_ensemble = (subject.folder / "ensemble.json").is_file()
+        why = target.refusal(subject.runtime, is_ensemble=is_ensemble)
+        if why is not None:
+            return why
+    try:
+        # whether a model is whole can be told here, before money is spent on it
+        _try(subject, "cpu" if is_rented else target.device, examples, scenario)
+    except RuntimeUnavailableError as error:
+        return None if is_rented else str(error)
+    return None
 
 
 def _try(subject: Subject, device: Device, examples: Sequence[Example], scenario: Scenario) -> None:

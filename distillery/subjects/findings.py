@@ -2,11 +2,11 @@
 
 from pydantic import Field
 
+from distillery.aws.nouns import Plan
 from distillery.benchmarking.comparison import Compared
-from distillery.measurements import Measurement
+from distillery.measurements import Measurement, Skipped
 from distillery.noun import Noun
 from distillery.subjects.asking import Asked
-from distillery.subjects.checking import Skipped
 from distillery.subjects.finding import Subject
 
 
@@ -20,6 +20,7 @@ class BenchmarkFindings(Noun):
         description="One a target and subject that can run there, in their order."
     )
     skipped: tuple[Skipped, ...] = Field(default=(), description="What cannot run where.")
+    plan: Plan | None = Field(default=None, description="What was rented for it.")
     comparisons: tuple[Compared, ...] = Field(
         description="Each of the others with the first, target by target."
     )

@@ -22,6 +22,8 @@ class Graph:
     """What can be read off a graph without running it."""
 
     path: Path
+    files: tuple[Path, ...]
+    """The graph and the files that hold its weights."""
     size_bytes: int
     batch: int | None
     """The only B that it takes; None for any."""
@@ -47,6 +49,7 @@ def inspect(path: Path) -> Graph:
     shapes = [_shape(path, value) for value in inputs]
     return Graph(
         path=path.absolute(),
+        files=(path, *sorted(beside)),
         size_bytes=path.stat().st_size + sum(file.stat().st_size for file in beside),
         batch=next((B for B, _ in shapes if B), None),
         tokens=next((S for _, S in shapes if S), None),

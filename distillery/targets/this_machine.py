@@ -7,16 +7,17 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, TypeAdapter
 
 from distillery.benchmarking.plan import Entry, Plan
 from distillery.benchmarking.process import PACKAGE_ROOT
 from distillery.errors import BenchmarkProcessError
-from distillery.measurements import Measurement, Scenario
+from distillery.measurements import Measurement, Outcome, Scenario
 from distillery.noun import Noun
 from distillery.runtimes import images
-from distillery.runtimes.base import Device, Example
+from distillery.runtimes.base import Example
 from distillery.runtimes.images import Image
 
 _LAST_WORDS_LINES = 12
@@ -25,7 +26,8 @@ _LAST_WORDS_LINES = 12
 class ThisMachine(Noun):
     """Measures here and now. The caller's process has torch, threads and an event loop."""
 
-    device: Device = Field(
+    kind: Literal["this_machine"] = "this_machine"
+    device: Literal["cpu", "cuda"] = Field(
         default="cpu", title="Device", description="cpu, the processor, or cuda, an NVIDIA GPU."
     )
 
@@ -41,6 +43,32 @@ class ThisMachine(Noun):
 
         Raises ``BenchmarkProcessError`` where the measuring process fails.
         """
+        found = self._run("distillery.benchmarking", entries, texts, scenario, threads)
+        return TypeAdapter(tuple[Measurement, ...]).validate_json(found)
+
+    def outcome(
+        self, entries: Sequence[Entry], texts: Sequence[Example], scenario: Scenario, threads: int
+    ) -> Outcome:
+        """The same; what cannot run on the GPU is told with its reason.
+
+        On the CPU everything runs that was made here, so that a failure there is one.
+        """
+        if self.device == "cpu":
+            return Outcome(
+                target=self.name, measurements=self.measure(entries, texts, scenario, threads)
+            )
+        found = self._run("distillery.benchmarking.elsewhere", entries, texts, scenario, threads)
+        return Outcome.model_validate_json(found)
+
+    def _run(
+        self,
+        module: str,
+        entries: Sequence[Entry],
+        texts: Sequence[Example],
+        scenario: Scenario,
+        threads: int,
+    ) -> bytes:
+        """What the module writes, in a process of its own."""
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             plan_file, out_file = Path(folder) / "plan.json", Path(folder) / "measurements.json"
             pixels = [example for example in texts if isinstance(example, Image)]
@@ -59,14 +87,14 @@ class ThisMachine(Noun):
                 target=self.name,
             )
             plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
-            _run(plan_file, out_file)
-            return TypeAdapter(tuple[Measurement, ...]).validate_json(out_file.read_bytes())
+            _run(module, plan_file, out_file)
+            return out_file.read_bytes()
 
 
-def _run(plan_file: Path, out_file: Path) -> None:
+def _run(module: str, plan_file: Path, out_file: Path) -> None:
     """The environment passes through: the driver sets every thread count for its workers."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "distillery.benchmarking", str(plan_file), str(out_file)],
+        [sys.executable, "-m", module, str(plan_file), str(out_file)],
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         cwd=PACKAGE_ROOT,

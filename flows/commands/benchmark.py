@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.commands.rental import plan_table
 from flows.console import JsonOption, err, escaped, one_clear_line, out, quiet_libraries
 
 if TYPE_CHECKING:
+    from distillery.subjects.checking import Ready
     from distillery.subjects.findings import BenchmarkFindings
 
 
@@ -24,9 +26,10 @@ def benchmark(
     target: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="cpu|cuda",
-            help="This machine's processor (the default) or its NVIDIA GPU. Repeatable; only what "
-            "was measured on one target is compared.",
+            metavar="cpu|cuda|aws:TYPE",
+            help="This machine's processor (the default), its NVIDIA GPU, or an instance that is "
+            "rented for it, such as aws:c7i.2xlarge. Repeatable; only what was measured on one "
+            "target is compared.",
         ),
     ] = None,
     scenario: Annotated[
@@ -46,6 +49,18 @@ def benchmark(
     threads: Annotated[
         int, typer.Option(min=0, max=1024, help="Of each engine; 0 means one a core.")
     ] = 0,
+    aws: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE",
+            help="Of targets on AWS, such as cost_usd_max=2, region=eu-west-1 or "
+            "markets=[spot,on_demand]. Repeatable.",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Check all, show what would be rented, and end there."),
+    ] = False,
     report: Annotated[Path | None, typer.Option(help="Folder for page, JSON and samples.")] = None,
     json_: JsonOption = False,
 ) -> None:
@@ -59,7 +74,7 @@ def benchmark(
 
         asked = asking.Asked(
             models=tuple(models),
-            targets=asking.targets(target or ()),
+            targets=asking.targets(target or (), aws or ()),
             scenario=asking.scenario(scenario or ()),
             texts=texts,
             tokens=tokens,
@@ -69,18 +84,35 @@ def benchmark(
 
         with err.status("checking the models and the servers"):
             server = server_at_hand()
-            checking.ready(asked)
+            ready = checking.ready(asked)
             if report is not None:
                 checking.check_report(report)
             from flows.benchmark import benchmark as flow
+        if ready.plan is not None:
+            (out if dry_run and not json_ else err).print(plan_table(ready.plan))
+        if dry_run:
+            _show_ready(ready, as_json=json_)
+            return
         with server.in_use():
             findings = flow(asked, report)
     _show_benchmark(findings, report, as_json=json_)
 
 
+def _show_ready(ready: "Ready", *, as_json: bool) -> None:
+    if as_json:
+        shown = ready.model_dump(mode="json")
+        if ready.plan is not None:
+            shown["plan"]["usd_worst"] = ready.plan.usd_worst
+        out.print_json(json.dumps(shown))
+        return
+    for one in ready.skipped:
+        out.print(f"[bold yellow]skipped:[/] {escaped(one.line)}", soft_wrap=True)
+    out.print("Ready; nothing was started.")
+
+
 def _show_benchmark(findings: "BenchmarkFindings", report: Path | None, *, as_json: bool) -> None:
     from distillery import storage
-    from distillery.report.benchmark import document, rows, tables
+    from distillery.report.benchmark import document, instances, rows, tables
     from distillery.report.sections import hardware
 
     place = (report or storage.root() / "reports" / findings.flow_run_id) / "report.html"
@@ -89,6 +121,10 @@ def _show_benchmark(findings: "BenchmarkFindings", report: Path | None, *, as_js
         out.print_json(json.dumps(summary))
         return
     out.print(tables.rich_tables(rows.model_rows(findings), width=out.width))
+    rented = instances.instance_rows(findings.measurements)
+    if rented:
+        out.print(tables.instance_table(rented))
+        out.print(instances.recommendation(rented), soft_wrap=True)
     for one in findings.skipped:
         out.print(f"[bold yellow]skipped:[/] {escaped(one.line)}", soft_wrap=True)
     for there in hardware.places(findings.measurements):

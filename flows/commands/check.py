@@ -4,6 +4,7 @@ import json
 
 from rich.table import Table
 
+from flows.commands.rental import plan_table
 from flows.console import (
     JsonOption,
     RecipeArgument,
@@ -28,7 +29,10 @@ def check(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption = Fa
                 loaded, labels=plan.labels, image_shape=plan.image_shape
             )
     if json_:
-        out.print_json(json.dumps({**plan.model_dump(), "parameters": parameters}))
+        shown = {**plan.model_dump(mode="json"), "parameters": parameters}
+        if plan.rented is not None:
+            shown["rented"]["usd_worst"] = plan.rented.usd_worst
+        out.print_json(json.dumps(shown))
         return
     table = Table(title=f"{plan.recipe_name}: ready to run", show_header=False)
     rows = ", ".join(f"{count:,} {split}" for split, count in plan.rows.items())
@@ -58,3 +62,5 @@ def check(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption = Fa
     table.add_row("tracking", plan.tracking_uri)
     table.add_row("storage", plan.storage_root)
     out.print(table)
+    if plan.rented is not None:
+        out.print(plan_table(plan.rented))

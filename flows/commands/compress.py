@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from flows.commands.rental import plan_table
 from flows.console import (
     JsonOption,
     RecipeArgument,
@@ -38,8 +39,10 @@ def compress(recipe: RecipeArgument, set_: SetOption = None, json_: JsonOption =
             server = server_at_hand()
             from distillery import preflight
 
-            preflight.check(loaded)
+            plan = preflight.check(loaded)
             from flows.compress import compress as flow
+        if plan.rented is not None:
+            err.print(plan_table(plan.rented))
         with server.in_use():
             findings = flow(loaded)
     tell(findings, as_json=json_)
@@ -58,6 +61,7 @@ def _summary(findings: "Findings") -> dict[str, object]:
     from distillery import storage
     from distillery.report import search
     from distillery.report.benchmark.document import scenarios
+    from distillery.report.benchmark.instances import instance_rows
     from distillery.report.results import result_rows
 
     return {
@@ -72,6 +76,14 @@ def _summary(findings: "Findings") -> dict[str, object]:
             for measured in findings.measurements
         ],
         "search": search.document(findings.searched) if findings.searched else None,
+        "instances": [
+            row.record
+            for row in instance_rows(
+                findings.measurements,
+                [findings.verdict.winner_name] if findings.verdict.winner_name else None,
+            )
+        ],
+        "skipped": [one.model_dump() for one in findings.skipped],
         # the default is empty: what only the other kind of label has
         "gains": [gain.model_dump(exclude_defaults=True) for gain in findings.gains],
         "temperature_study": (
@@ -87,6 +99,8 @@ def _summary(findings: "Findings") -> dict[str, object]:
 def _show(findings: "Findings") -> None:
     from distillery import storage
     from distillery.report import search, tables
+    from distillery.report.benchmark.instances import instance_rows, recommendation
+    from distillery.report.benchmark.tables import instance_table
     from distillery.report.results import result_rows
     from distillery.report.study import study_rows, study_table
 
@@ -114,6 +128,15 @@ def _show(findings: "Findings") -> None:
     out.print(f"[bold {colour}]{escaped(findings.verdict.summary)}[/]")
     if findings.decision is not None and findings.decision.address is not None:
         out.print(f"Served at {findings.decision.address}.")
+    rented = instance_rows(
+        findings.measurements,
+        [findings.verdict.winner_name] if findings.verdict.winner_name else None,
+    )
+    if rented:
+        out.print(instance_table(rented))
+        out.print(recommendation(rented), soft_wrap=True)
+    for one in findings.skipped:
+        out.print(f"[bold yellow]skipped:[/] {escaped(one.line)}", soft_wrap=True)
     report = storage.root() / "reports" / findings.flow_run_id / "report.html"
     out.print(f"Report: {report}", soft_wrap=True)
     out.print("Pages: `distillery ui` opens Prefect and MLflow on this machine.")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from factories import save_candidate
+from factories import make_entry
 
 from distillery.benchmarking.driver import measure
 from distillery.benchmarking.fingerprint import available_cores
@@ -28,8 +28,7 @@ _SMALL = Scenario(requests=101, rounds=3, offline=Offline(batch_sizes=(4,), batc
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Entry:
-    folder = save_candidate(tmp_path / "tiny")
-    return Entry(name="tiny fp32", digest="d1g357", folder=folder, runtime="onnxruntime")
+    return make_entry(tmp_path / "tiny")
 
 
 def _children() -> list[str]:

@@ -11,12 +11,11 @@ from rich.console import Console
 from test_page import Reader
 
 from distillery.benchmarking.comparison import beside_the_first
-from distillery.measurements import Measurement, Scenario, Server
+from distillery.measurements import Measurement, Scenario, Server, Skipped
 from distillery.report.benchmark import page, tables
 from distillery.report.benchmark.document import document
 from distillery.report.benchmark.rows import model_rows
 from distillery.subjects.asking import Asked
-from distillery.subjects.checking import Skipped
 from distillery.subjects.finding import Subject
 from distillery.subjects.findings import BenchmarkFindings
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from distillery.benchmarking.percentiles import percentile
 from distillery.measurements import Measurement
+from distillery.report.benchmark.instances import instance_rows
 from distillery.report.benchmark.rows import model_rows
 from distillery.report.benchmark.tables import by_target
 from distillery.report.benchmark.trade_offs import trade_offs
@@ -38,6 +39,7 @@ def document(findings: BenchmarkFindings) -> dict[str, Any]:
             for target, rows in by_target(model_rows(findings))
             for one in trade_offs(rows)
         ],
+        "instances": [row.record for row in instance_rows(findings.measurements)],
         "comparisons": [
             one.model_dump() | {"verdict": one.verdict} for one in findings.comparisons
         ],
@@ -51,6 +53,7 @@ def _place(measured: Measurement) -> dict[str, Any]:
         "target": measured.target,
         "threads": measured.threads,
         "fingerprint": of.model_dump(mode="json") | {"digest": of.digest},
+        "instance": measured.instance.model_dump(mode="json") if measured.instance else None,
         "noise": measured.noise.model_dump() | {"reasons": list(measured.noise.reasons)},
     }
 

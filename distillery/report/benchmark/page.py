@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from distillery.report import html
 from distillery.report.benchmark import pareto, plots, scenarios, tables
+from distillery.report.benchmark.instances import instances
 from distillery.report.benchmark.rows import ModelRow, model_rows
 from distillery.report.benchmark.scenarios import Scenarios
 from distillery.report.benchmark.trade_offs import TradeOff, trade_offs
@@ -43,6 +44,7 @@ def render(findings: BenchmarkFindings) -> str:
             findings=findings,
             scenario=findings.asked.scenario,
             parts=_parts(findings),
+            instances=instances(findings.measurements),
             subjects={subject.name: subject for subject in findings.subjects},
             places=places,
             noise=[f"{place.target}: {reason}" for place in places for reason in place.noise],

@@ -7,6 +7,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from distillery.report import units
+from distillery.report.benchmark.instances import InstanceRow
 from distillery.report.benchmark.rows import ModelRow
 from distillery.report.tables import in_markdown
 from distillery.report.units import NOT_KNOWN
@@ -62,5 +64,27 @@ def _rich_table(target: str, rows: Sequence[ModelRow], width: int) -> Table:
         # Text, since a name is not markup
         table.add_row(
             Text(row.model), *(Text(row.cells[name]) for name in columns), Text(row.verdict)
+        )
+    return table
+
+
+def instance_table(rows: Sequence[InstanceRow]) -> Table:
+    """Rented machines, the cheapest first; the recommended one in bold."""
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, header_style="bold", expand=False)
+    table.add_column("instance", no_wrap=True)
+    table.add_column("model", overflow="fold", min_width=16)
+    for name in ("requests/s", "p50", "p95", "$/million", "spot", "$/h"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(
+            row.target,
+            Text(row.model),
+            "none" if row.rate_per_second is None else units.count(row.rate_per_second),
+            units.milliseconds(row.p50_ms),
+            units.milliseconds(row.p95_ms),
+            units.dollars(row.cost_per_million_usd),
+            units.dollars(row.spot_cost_per_million_usd),
+            units.dollars(row.usd_per_hour),
+            style="bold" if row.is_recommended else "",
         )
     return table

@@ -13,7 +13,7 @@ def svg(findings: Findings) -> str | None:
     rows = {row.candidate: row for row in result_rows(findings)}
     candidate = {c.name: c for c in findings.candidates}
     measured = sorted(
-        (m for m in findings.measurements if m.latencies_ms and m.candidate_name in rows),
+        (m for m in findings.judged_measurements if m.latencies_ms and m.candidate_name in rows),
         key=lambda m: list(rows).index(m.candidate_name),
     )
     if not measured:

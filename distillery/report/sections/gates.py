@@ -52,6 +52,12 @@ def limits(findings: Findings, row: ResultRow | None) -> list[Limit]:
             "at least {:g}×",
             units.times(row.speedup if row else None),
         ),
+        (
+            "cost_per_million_usd_max",
+            "Cost of a million predictions",
+            "at most ${:.4g}",
+            units.dollars(_cost(findings, row)),
+        ),
     )
     limits = []
     for key, gate, words, value in known:
@@ -64,3 +70,11 @@ def limits(findings: Findings, row: ResultRow | None) -> list[Limit]:
             asked = units.size(given[key])
         limits.append(Limit(gate=gate, limit=words.format(asked), value=value))
     return limits
+
+
+def _cost(findings: Findings, row: ResultRow | None) -> float | None:
+    """On demand, on the target that is judged."""
+    here = (
+        one for one in findings.judged_measurements if row and one.candidate_name == row.candidate
+    )
+    return next((one.cost_per_million_usd for one in here), None)

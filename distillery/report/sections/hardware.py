@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from distillery.measurements import Fingerprint, Measurement
+from distillery.measurements import Fingerprint, Instance, Measurement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,6 +12,7 @@ class Place:
     """Hardware, and which candidates were measured on it."""
 
     fingerprint: Fingerprint
+    instance: Instance | None
     target: str
     threads: str
     requests: int
@@ -31,6 +32,7 @@ def places(measurements: Sequence[Measurement]) -> list[Place]:
         places.append(
             Place(
                 fingerprint=here[0].fingerprint,
+                instance=here[0].instance,
                 target=here[0].target,
                 threads=_threads({m.threads for m in here}),
                 requests=min(len(m.latencies_ms) for m in here),

@@ -1,0 +1,1 @@
+"""Renting a machine on AWS for as long as a benchmark takes: one file a concern."""
