@@ -43,7 +43,7 @@ def test_help_loads_no_heavy_library() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert "LOADED []" in done.stdout
-    for command in ("compress", "benchmark", "recipes", "check", "predict", "ui"):
+    for command in ("compress", "benchmark", "recipes", "check", "predict", "ui", "status"):
         assert command in done.stdout
 
 
@@ -160,6 +160,30 @@ def test_a_dead_prefect_server_is_one_line(tmp_path: Path) -> None:
 
 def test_predicting_with_an_unknown_model_is_one_line(tmp_path: Path) -> None:
     _assert_one_line(_run(tmp_path, "predict", "models:/nope@champion", "hello"), "cannot load")
+
+
+def test_status_with_nothing_yet_says_how_to_begin_and_makes_nothing(tmp_path: Path) -> None:
+    done = _run(tmp_path, "status")
+    assert done.returncode == 0, done.stderr
+    assert "Nothing here yet" in done.stdout
+    assert json.loads(_run(tmp_path, "status", "--json").stdout)["models"] == []
+    assert not (tmp_path / "storage").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "expected"),
+    [
+        (["status"], {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9"}, "does not answer"),
+        (["status"], {"PREFECT_API_URL": "http://127.0.0.1:9/api"}, "does not answer"),
+        (["retain", "--set", "age_day=3"], {}, "did you mean 'age_days'"),
+        (["monitor", "--set", "rows_min=1"], {}, "rows_min"),
+        (["monitor", "--labelled", "rows.csv"], {}, "name the model, too"),
+    ],
+)
+def test_what_housekeeping_cannot_do_is_one_line(
+    tmp_path: Path, arguments: list[str], environment: dict[str, str], expected: str
+) -> None:
+    _assert_one_line(_run(tmp_path, *arguments, **environment), expected)
 
 
 def _assert_one_line(done: "subprocess.CompletedProcess[str]", expected: str) -> None:
