@@ -40,9 +40,11 @@ class _Progress:
         key = re.sub("[^a-z0-9]+", "-", f"training {name}".lower()).strip("-")
         if epochs:
             try:
-                self._artifact = create_progress_artifact(
+                made = create_progress_artifact(
                     0.0, key=key, description=f"{name}: {epochs} epochs at most"
                 )
+                assert isinstance(made, UUID), "asked outside an event loop"
+                self._artifact = made
             except httpx.HTTPError as error:
                 log.warning("no progress of %s is shown: %s", name, error)
 

@@ -10,6 +10,7 @@ from gateways import Shelf
 
 from distillery import storage, tracking
 from distillery.deployment.base import Place
+from distillery.deployment.local import Local
 from distillery.errors import UserError
 from distillery.housekeeping import standing
 from distillery.housekeeping.standing import Standing
@@ -111,8 +112,7 @@ def test_a_place_is_read_from_the_models_own_tag(champion: RegisteredVersion) ->
     client = MlflowClient()
     client.set_registered_model_tag("m", places.PLACE, '{"kind": "local", "port": 8123}')
     found = places.place_of("m")
-    assert found is not None
-    assert (found.kind, found.port) == ("local", 8123)
+    assert found == Local(port=8123)
     client.set_registered_model_tag("m", places.PLACE, '{"kind": "local", "port": "high"}')
     with pytest.raises(UserError, match=r"distillery\.place of the registered model 'm' cannot"):
         places.place_of("m")

@@ -52,6 +52,7 @@ def _verdict(
             make_measurement(one, latency_ms=latency_ms, requests=requests)
             for one, latency_ms in zip(candidates, latencies_ms, strict=True)
         ],
+        target="cpu",
         champion_digest=None,
     )
 

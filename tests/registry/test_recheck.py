@@ -102,6 +102,7 @@ def test_the_judge_and_the_tags_say_the_same() -> None:
         candidates=candidates,
         qualities=[make_quality(c, right=95) for c in candidates],
         measurements=[make_measurement(c, latency_ms=latencies[c.name]) for c in candidates],
+        target="cpu",
         champion_digest=None,
     )
     told: dict[str, Ruling] = {one.candidate_name: one for one in verdict.rulings}
