@@ -1,4 +1,4 @@
-"""Virtual environments of the tools that are held against distillery, one a list of requirements."""
+"""Virtual environments of the tools held against distillery, one a list of requirements."""
 
 import json
 import subprocess

@@ -2,12 +2,12 @@
 
     python -m benchmarks.harness_agreement MODEL... --texts TEXTS.parquet [--threads 1]
 
-MODEL is an ONNX candidate's folder (``model.onnx``, ``tokenizer.json``, ``candidate.json``). Timed is
-the model alone, tokens in and logits out, in processes that take turns in random order, each over
-the same texts in the same round, all blocked but one; sessions have equal options:
+MODEL is an ONNX candidate's folder (``model.onnx``, ``tokenizer.json``, ``candidate.json``). Timed
+is the model alone, tokens in and logits out, in processes that take turns in random order, each
+over the same texts in the same round, all blocked but one; sessions have equal options:
 
-- distillery: the worker that ``distillery benchmark`` drives, and a second such process, which shows
-  how far equal processes differ;
+- distillery: the worker that ``distillery benchmark`` drives, and a second such process, which
+  shows how far equal processes differ;
 - onnxruntime: the loop and session of its ``bert_perf_test``, from its own wheel;
 - optimum-benchmark, session: the loop of its inference scenario around its backend's session;
 - optimum-benchmark: the same as it comes, with optimum's ORTModel around that session.
@@ -21,7 +21,7 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -205,10 +205,12 @@ def _other(stack: ExitStack, command: Sequence[str], inputs: Sequence[Any], stde
         to.write(json.dumps(value) + "\n")
         to.flush()
 
-    say(inputs)
+    with suppress(BrokenPipeError):  # the first turn tells why
+        say(inputs)
 
     def turn(rows: Sequence[int]) -> list[float]:
-        say(rows)
+        with suppress(BrokenPipeError):
+            say(rows)
         line = answers.readline()
         if not line:
             raise SystemExit(f"{' '.join(command)} died:\n{stderr.read_text()[-2000:]}")
@@ -249,7 +251,7 @@ def as_markdown(found: Agreement) -> str:
             "",
             f"## {model.name}",
             "",
-            "| harness | p50, model alone (99 % bounds) | to distillery's (99 % interval) | agrees |",
+            "| harness | p50, model alone (99 % bounds) | to distillery's (99 %) | agrees |",
             "|:--|--:|--:|:--|",
         ]
         for row in model.rows:

@@ -15,7 +15,16 @@ from typing import Any
 import turns
 
 turns.equal_sessions()
+import optimum.onnxruntime  # noqa: E402
+import optimum.pipelines  # noqa: E402
 import torch  # noqa: E402
+
+_TASK = "text-classification"
+# optimum-benchmark 0.6.0 imports it from optimum 1.x, and only to find the model's class by task;
+# optimum 2 has none, and optimum 1.27 does not start with torch 2.13
+optimum.pipelines.ORT_SUPPORTED_TASKS = {
+    _TASK: {"class": (optimum.onnxruntime.ORTModelForSequenceClassification,)}
+}
 from optimum_benchmark.backends.onnxruntime.backend import ORTBackend  # noqa: E402
 from optimum_benchmark.backends.onnxruntime.config import ORTConfig  # noqa: E402
 from optimum_benchmark.benchmark.report import BenchmarkReport  # noqa: E402
@@ -49,7 +58,7 @@ def _opened() -> Callable[[Sequence[turns.Inputs]], Sequence[float]]:
     config = ORTConfig(
         model=str(folder),
         library="transformers",
-        task="text-classification",
+        task=_TASK,
         device="cpu",
         no_weights=False,
         session_options={"intra_op_num_threads": threads},
