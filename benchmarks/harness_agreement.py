@@ -138,9 +138,7 @@ def main() -> None:
 def _model(folder: Path, texts: Sequence[str], threads: int, rounds: int, python: Path) -> Model:
     rng = np.random.default_rng(0)
     encode = encoder_of(folder, Card.read(folder))
-    inputs = [
-        {name: array.tolist() for name, array in encode([text]).items()} for text in texts
-    ]
+    inputs = [{name: array.tolist() for name, array in encode([text]).items()} for text in texts]
     entry = Entry(name=folder.name, digest="", folder=folder, runtime="onnxruntime")
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="agreement-")))

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from distillery.runtimes.base import Example, Text, softmax
 from distillery.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
+from distillery.serving.reading import ExampleError, texts_in
 
 
 class Served(PythonModel):
@@ -31,7 +32,7 @@ class Served(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, object] | None = None,
     ) -> pd.DataFrame:
-        """A row of answers for each row. Raises ``ValueError`` for what is no example."""
+        """A row of answers for each row. Raises ``ExampleError`` for what is no example."""
         return self.answers(self._engine.predict(self.examples(model_input)))
 
     @abstractmethod
@@ -43,12 +44,16 @@ class Served(PythonModel):
         """What is said of (N, C) logits."""
 
     def texts(self, model_input: pd.DataFrame) -> list[Text]:
-        """Column ``text``, with ``text_pair`` where the model reads pairs."""
-        texts: list[Text] = [str(text) for text in model_input["text"]]
-        if self._engine.card.is_pair:
-            pairs = (str(text) for text in model_input["text_pair"])
-            texts = [(str(first), second) for first, second in zip(texts, pairs, strict=True)]
-        return texts
+        """Column ``text``, with ``text_pair`` where the model reads pairs.
+
+        Raises ``ExampleError`` for what is no text.
+        """
+        if not self._engine.card.is_pair:
+            return [*texts_in(model_input, "text")]
+        first, second = texts_in(model_input, "text"), texts_in(model_input, "text_pair")
+        if len(first) != len(second):
+            raise ExampleError(min(len(first), len(second)) + 1, "one text of the pair is missing")
+        return [*zip(first, second, strict=True)]
 
     def labels(self, logits: NDArray[np.float32]) -> pd.DataFrame:
         """``label``, its ``probability``, and the ``probabilities`` of all labels."""
