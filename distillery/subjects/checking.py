@@ -1,5 +1,6 @@
 """Everything that would stop a benchmark, found before it starts."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from distillery.subjects.asking import Asked
 from distillery.subjects.examples import examples_for
 from distillery.subjects.finding import Subject, find
 from distillery.targets.named import AnyTarget
+
+# where in ONNX Runtime's source, with the function's signature
+_SOURCE = re.compile(r"/\S+\.(?:h|cc):\d+ .*?\) ")
 
 
 class Skipped(Noun):
@@ -130,4 +134,5 @@ def _try(subject: Subject, device: Device, examples: Sequence[Example], scenario
 
 
 def _in_a_line(error: Exception) -> str:
-    return " ".join((str(error) or type(error).__name__).split())[:240]
+    line = " ".join((str(error) or type(error).__name__).split())
+    return _SOURCE.sub("", line)[:240]

@@ -45,6 +45,12 @@ def _png(side: int, channels: int = 1, brightness: int = 200) -> str:
     return base64.b64encode(pictures.png(image)).decode()
 
 
+def _cut() -> str:
+    """A file without its last part."""
+    (noise,), _ = pictures.pictures(1)
+    return base64.b64encode(pictures.png(noise)[:-40]).decode()
+
+
 def _bomb(side: int) -> str:
     """A PNG of that many pixels a side in a few kilobytes."""
 
@@ -173,7 +179,7 @@ def test_json_deeper_than_it_can_be_read(texts: Server) -> None:
         ("not base64!", "no base64"),
         ("ünïcode", "no base64"),
         (base64.b64encode(b"hello").decode(), "cannot identify the format of the image"),
-        (_png(SIDE)[:-24], "truncated"),
+        (_cut(), "truncated"),
         (_png(SIDE + 1), "is 9×9 pixels; this model reads 8×8 pixels, grey: resize it"),
         (_png(SIDE, channels=3), "colour; this model reads 8×8 pixels, grey"),
         ([[1], [2, 3]], "rows of equal length"),
