@@ -18,8 +18,8 @@ from distillery.subjects.examples import examples_for
 from distillery.subjects.finding import Subject, find
 from distillery.targets.named import AnyTarget
 
-# where in ONNX Runtime's source, with the function's signature
-_SOURCE = re.compile(r"/\S+\.(?:h|cc):\d+ .*?\) ")
+# of ONNX Runtime's own words: the file again, and where in its source, with the signature
+_SOURCE = re.compile(r"Load model from \S+ failed:|/\S+\.(?:h|cc):\d+ .*?\) ")
 
 
 class Skipped(Noun):
