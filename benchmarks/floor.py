@@ -42,7 +42,8 @@ from distillery.subjects.finding import find
 
 _RUNS = 2000
 _LARGE = ((64, 1024, 1024), (256, 1024, 1024), (512, 2048, 2048))
-_PRODUCTS = {"DynamicQuantizeMatMul", "MatMulIntegerToFloat", "MatMulInteger", "MatMul", "Gemm"}
+_FP32_PRODUCTS = {"MatMul", "Gemm", "FusedGemm"}
+_PRODUCTS = {"DynamicQuantizeMatMul", "MatMulIntegerToFloat", "MatMulInteger", *_FP32_PRODUCTS}
 _ATTENTIONS = {"QAttention", "Attention"}
 
 
@@ -215,9 +216,11 @@ def _looked_into(
 
 def _products_of(node: Any, shape: list[int], weights: Mapping[str, list[int]]) -> list[Product]:
     """``shape`` is of the node's first input."""
-    precision = "fp32" if node.op_type in ("MatMul", "Gemm", "Attention") else "int8"
+    precision = "fp32" if node.op_type in {*_FP32_PRODUCTS, "Attention"} else "int8"
     if node.op_type in _PRODUCTS:
         K, N = weights[node.input[1]]
+        if any(field.name == "transB" and field.i for field in node.attribute):
+            K, N = N, K
         return [Product(precision=precision, batch=1, M=int(np.prod(shape)) // K, K=K, N=N)]
     if node.op_type in _ATTENTIONS:
         B, S, H = shape
