@@ -49,11 +49,11 @@ HERE = Path(__file__).resolve().parent / "harnesses"
 _PER_TURN = 50
 _WARM_UP_TURNS = 2
 _TOLD = ("onnxruntime", "optimum", "optimum-onnx", "optimum-benchmark", "torch", "numpy")
-# name, script, what it is told after GRAPH and THREADS
+# name, module, what it is told after GRAPH and THREADS
 _OTHERS = (
-    ("onnxruntime bert_perf_test", "onnxruntime_loop.py", ()),
-    ("optimum-benchmark, session", "optimum_loop.py", ("session",)),
-    ("optimum-benchmark", "optimum_loop.py", ()),
+    ("onnxruntime bert_perf_test", "onnxruntime_loop", ()),
+    ("optimum-benchmark, session", "optimum_loop", ("session",)),
+    ("optimum-benchmark", "optimum_loop", ()),
 )
 
 Turn = Callable[[Sequence[int]], list[float]]
@@ -148,8 +148,9 @@ def _model(folder: Path, texts: Sequence[str], threads: int, rounds: int, python
             name: _ours(stack, entry, threads, texts_file, work / name)
             for name in ("distillery", "distillery, a second process")
         }
-        for name, script, options in _OTHERS:
-            command = [python, HERE / script, folder / "model.onnx", str(threads), *options]
+        for name, module, options in _OTHERS:
+            graph = (folder / "model.onnx").absolute()
+            command = [python, "-m", f"benchmarks.harnesses.{module}", graph, threads, *options]
             turns[name] = _other(stack, [*map(str, command)], inputs, work / name)
         times: dict[str, list[float]] = {name: [] for name in turns}
         for turn in turns.values():
@@ -191,6 +192,7 @@ def _other(stack: ExitStack, command: Sequence[str], inputs: Sequence[Any], stde
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=last_words,
+            cwd=HERE.parents[1],
             encoding="utf-8",
         )
     stack.enter_context(process)

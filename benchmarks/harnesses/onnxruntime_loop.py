@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnxruntime
-import turns
+
+from benchmarks.harnesses import turns
 
 turns.equal_sessions()
 # a script beside its modules, not a package

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import turns
+from benchmarks.harnesses import turns
 
 turns.equal_sessions()
 import optimum.onnxruntime  # noqa: E402
