@@ -9,6 +9,9 @@ against the graph's own (p50, tokenization excluded), each less a session's cost
 - products: each product alone, weights in the cache, the best of many runs; MatMulInteger for
   int8, since quantizing what comes in is not part of a product;
 - the rest, by operator, as ONNX Runtime's own profile splits the graph's time.
+
+With ``--results FOLDER`` the same numbers are written there as JSON, with the machine's fingerprint
+and what it says of noise.
 """
 
 import argparse
@@ -17,7 +20,7 @@ import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
@@ -28,6 +31,9 @@ import onnxruntime
 import pyarrow.parquet
 from onnx import helper, numpy_helper
 
+from distillery.benchmarking.fingerprint import fingerprint
+from distillery.benchmarking.noise import look, noise
+from distillery.provenance import code_version
 from distillery.runtimes.onnx_session import open_session
 from distillery.runtimes.opening import open_engine
 from distillery.subjects.finding import find
@@ -36,7 +42,8 @@ from distillery.subjects.finding import find
 
 _RUNS = 2000
 _LARGE = ((64, 1024, 1024), (256, 1024, 1024), (512, 2048, 2048))
-_PRODUCTS = {"DynamicQuantizeMatMul", "MatMulIntegerToFloat", "MatMulInteger", "MatMul", "Gemm"}
+_FP32_PRODUCTS = {"MatMul", "Gemm", "FusedGemm"}
+_PRODUCTS = {"DynamicQuantizeMatMul", "MatMulIntegerToFloat", "MatMulInteger", *_FP32_PRODUCTS}
 _ATTENTIONS = {"QAttention", "Attention"}
 
 
@@ -65,7 +72,9 @@ def main() -> None:
     parser.add_argument("--texts", type=Path, required=True)
     parser.add_argument("--column", default="text")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--results", type=Path)
     asked = parser.parse_args()
+    looks = [look()]
     texts = pyarrow.parquet.read_table(asked.texts)[asked.column].to_pylist()
     empty_us = _alone_us(Product(precision="int8", batch=1, M=1, K=1, N=1), asked.threads)
     peaks = {
@@ -79,13 +88,33 @@ def main() -> None:
     }
     told = ", ".join(f"{name} {peak / 1e3:,.0f} billion/s" for name, peak in peaks.items())
     print(f"peak operations: {told}; {asked.threads} thread(s); an empty call {empty_us:.1f} µs")
+    floors = []
     for model in asked.models:
-        _tell(model, texts, asked.threads, peaks, empty_us)
+        floors.append(_floor(model, texts, asked.threads, peaks, empty_us))
+        looks.append(look())
+    seen = noise(looks)
+    for why in seen.reasons:
+        print(f"noisy: {why}")
+    if asked.results is not None:
+        place = fingerprint()
+        document = {
+            "code_version": code_version(),
+            "fingerprint": place.model_dump(mode="json"),
+            "threads": asked.threads,
+            "peak_operations_per_second": {name: peak * 1e6 for name, peak in peaks.items()},
+            "empty_call_us": empty_us,
+            "models": floors,
+            "noise": {**seen.model_dump(mode="json"), "reasons": seen.reasons},
+        }
+        asked.results.mkdir(parents=True, exist_ok=True)
+        path = asked.results / f"threads-{asked.threads}-{place.digest}.json"
+        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 
-def _tell(
+def _floor(
     model: str, texts: list[str], threads: int, peaks: Mapping[str, float], empty_us: float
-) -> None:
+) -> dict[str, Any]:
+    """What is printed of a model, by name."""
     subject = find(model, tokens=128)
     engine = open_engine(subject.folder, subject.runtime, threads=threads)
     encoded = [engine.encode([text]) for text in texts]
@@ -98,7 +127,8 @@ def _tell(
 
     for _ in range(200):
         engine.logits(inputs)
-    p50_us = median(_timed_us(lambda: engine.logits(inputs)) for _ in range(_RUNS)) - empty_us
+    times_us = [_timed_us(lambda: engine.logits(inputs)) - empty_us for _ in range(_RUNS)]
+    p50_us, quickest_us = median(times_us), min(times_us)
     products, profile = _looked_into(graph, inputs, threads)
     alone_us = {one: _alone_us(one, threads) - empty_us for one in products}
     sum_us = sum(count * alone_us[one] for one, count in products.items())
@@ -112,13 +142,33 @@ def _tell(
         share = one.operations / peaks[one.precision] / alone_us[one]
         each, whole = f"{alone_us[one]:.1f} µs", f"{count * alone_us[one]:.1f} µs"
         print(f"{name:34}{count:6}{each:>10}{whole:>10}{share:9.0%}")
-    print(f"peak {peak_us:.0f} µs, products {sum_us:.0f} µs, graph {p50_us:.0f} µs")
+    print(
+        f"peak {peak_us:.0f} µs, products {sum_us:.0f} µs, graph {p50_us:.0f} µs "
+        f"(its quickest run {quickest_us:.0f})"
+    )
     print(f"distance: {p50_us / sum_us:.2f} × products, {p50_us / peak_us:.2f} × peak")
     # what profiling itself costs is spread over the operators, so shares are told
     profiled_us = sum(found for _, found in profile.values())
     print(f"{'operator':34}{'count':>6}{'share':>10}")
     for name, (count, found_us) in sorted(profile.items(), key=lambda item: -item[1][1]):
         print(f"{name:34}{count:6}{found_us / profiled_us:10.1%}")
+    return {
+        "model": Path(model).name,
+        "digest": subject.digest,
+        "tokens": inputs["input_ids"].shape[1],
+        "graph_p50_us": p50_us,
+        "graph_quickest_us": quickest_us,
+        "products_us": sum_us,
+        "peak_us": peak_us,
+        "products": [
+            {**asdict(one), "count": count, "alone_us": alone_us[one]}
+            for one, count in sorted(products.items())
+        ],
+        "operator_shares": {
+            name: found_us / profiled_us
+            for name, (_, found_us) in sorted(profile.items(), key=lambda item: -item[1][1])
+        },
+    }
 
 
 def _looked_into(
@@ -166,9 +216,11 @@ def _looked_into(
 
 def _products_of(node: Any, shape: list[int], weights: Mapping[str, list[int]]) -> list[Product]:
     """``shape`` is of the node's first input."""
-    precision = "fp32" if node.op_type in ("MatMul", "Gemm", "Attention") else "int8"
+    precision = "fp32" if node.op_type in {*_FP32_PRODUCTS, "Attention"} else "int8"
     if node.op_type in _PRODUCTS:
         K, N = weights[node.input[1]]
+        if any(field.name == "transB" and field.i for field in node.attribute):
+            K, N = N, K
         return [Product(precision=precision, batch=1, M=int(np.prod(shape)) // K, K=K, N=N)]
     if node.op_type in _ATTENTIONS:
         B, S, H = shape

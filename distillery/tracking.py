@@ -60,6 +60,7 @@ _SERVED_FILES = (
     "runtimes/word_memo.py",
     "serving/__init__.py",
     "serving/base.py",
+    "serving/reading.py",
 )
 _REACH_SECONDS = 10
 _LONGEST_PARAM = 6000
@@ -534,11 +535,23 @@ def predict(uri: str, examples: Sequence[str] | Sequence[tuple[str, str]]) -> li
         rows = [(_base64(row[0]),) for row in rows]
     elif any(len(row) != len(columns) for row in rows):
         raise UserError(f"'{uri}' takes {len(columns)} texts a row: {' and '.join(columns)}")
+    elif (broken := _not_utf8(rows)) is not None:
+        raise UserError(f"text {broken} is not UTF-8; decode it from whatever encoding it has")
     try:
         found: pd.DataFrame = loaded.predict(pd.DataFrame(rows, columns=columns))
     except ValueError as error:
         raise UserError(f"'{uri}' cannot read an example: {error}") from error
     return [{str(k): v for k, v in record.items()} for record in found.to_dict("records")]
+
+
+def _not_utf8(rows: Sequence[tuple[str, ...]]) -> int | None:
+    """The first row, from 1, that a terminal gave bytes for which are no UTF-8."""
+    for number, row in enumerate(rows, start=1):
+        try:
+            "".join(row).encode()
+        except UnicodeEncodeError:
+            return number
+    return None
 
 
 def _base64(path: str) -> str:
@@ -562,12 +575,10 @@ def _served_by(card: "Card") -> str:
 
 
 def _signature(card: "Card") -> ModelSignature:
-    if card.kind == "image":
-        # a string, or nested lists: no single type says so
-        columns = [ColSpec(AnyType(), "image")]  # type: ignore[no-untyped-call]
-    else:
-        names = ["text", "text_pair"] if card.is_pair else ["text"]
-        columns = [ColSpec(DataType.string, name) for name in names]
+    # an image is a string or nested lists; and of a column of strings MLflow's server makes strings
+    # of whatever was sent, null too, before the model can refuse it
+    names = ["image"] if card.kind == "image" else ["text", "text_pair"][: 1 + card.is_pair]
+    columns = [ColSpec(AnyType(), name) for name in names]  # type: ignore[no-untyped-call]
     if card.gives_scores:
         score = ColSpec(DataType.double, "score")
         return ModelSignature(inputs=Schema([*columns]), outputs=Schema([score]))

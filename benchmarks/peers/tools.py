@@ -1,6 +1,5 @@
 """The peers: each makes one int8 graph of a checkpoint, in a virtual environment of its own."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks import environments
 from distillery import digests, storage
 
 HERE = Path(__file__).resolve().parent
@@ -83,32 +83,13 @@ def made(tool: Tool, checkpoint: Path) -> Path:
 
 
 def environment(tool: Tool) -> Path:
-    """The Python of its virtual environment, made where there is none for these requirements."""
-    digest = digests.of_file(tool.requirements)[:16]
-    folder = storage.root() / "peers" / "environments" / f"{tool.maker}-{digest}"
-    python = folder / "bin" / "python"
-    ready = folder / "installed"
-    if not ready.is_file():
-        _say(f"environment of {tool.name}")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "--quiet", "--requirement", tool.requirements],
-            check=True,
-        )
-        ready.touch()
-    return python
+    """The Python of its virtual environment."""
+    return environments.python_of(tool.requirements, tool.maker)
 
 
 def versions(tool: Tool) -> dict[str, str]:
     """Package → version in its environment, of those that make the graph."""
-    listed = subprocess.run(
-        [environment(tool), "-m", "pip", "list", "--format", "json"],
-        capture_output=True,
-        encoding="utf-8",
-        check=True,
-    )
-    found = {row["name"].lower(): str(row["version"]) for row in json.loads(listed.stdout)}
-    return {name: found[name] for name in _TOLD if name in found}
+    return environments.versions(environment(tool), _TOLD)
 
 
 def _say(line: str) -> None:

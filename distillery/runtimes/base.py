@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
-from distillery.runtimes.images import Image, Shape, stacked, words
+from distillery.runtimes.images import Image, Shape, checked, stacked
 from distillery.runtimes.word_memo import WordMemo
 
 Text = str | tuple[str, str]
@@ -32,6 +32,12 @@ Device = Literal["cpu", "cuda", "neuron"]
 Encoded = Mapping[str, NDArray[np.integer[Any]]]
 """Model inputs: of texts int64, each (B, S): input_ids, attention_mask, token_type_ids; of images
 uint8 (B, C, H, W): pixel_values."""
+
+
+# for each token that is read; a longer text is looked at from its beginning
+_MOST_CHARACTERS = 32
+# tokens of a word that may have been cut in two
+_LONGEST_WORD = 128
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +85,18 @@ class TextEncoder:
         self._tokenizer.enable_truncation(card.max_length)
         self._pad_token_id = card.pad_token_id
         self._memo = WordMemo.of(path, self._tokenizer, card.max_length)
+        self._max_length = card.max_length
+        self._long = card.max_length * _MOST_CHARACTERS
 
     def __call__(self, texts: Sequence[Text]) -> Encoded:
         """Int64 arrays, each (B, S)."""
+        if any(_characters(text) > self._long for text in texts):
+            texts = [
+                self._head(text)
+                if isinstance(text, str)
+                else (self._head(text[0]), self._head(text[1]))
+                for text in texts
+            ]
         if len(texts) == 1:  # the serving path: no batch call, no padding
             text = texts[0]
             if self._memo is not None and isinstance(text, str):
@@ -97,6 +112,21 @@ class TextEncoder:
             )
             return self._arrays([one])
         return self._arrays(self._tokenizer.encode_batch_fast(list(texts)))
+
+    def _head(self, text: str) -> str:
+        """As much of a long text as can matter, found by trying.
+
+        The tokenizer reads all of a text before it cuts: 10 MB are a gigabyte and ten seconds. What
+        has many more tokens than are read begins with the same ones however it goes on.
+        """
+        length = self._long
+        while len(text) > length:
+            head = self._tokenizer.encode(text[:length], add_special_tokens=False)
+            tokens = len(head.ids) + sum(len(part.ids) for part in head.overflowing)
+            if tokens >= self._max_length + _LONGEST_WORD:
+                return text[:length]
+            length *= 4
+        return text
 
     def _arrays(self, rows: Sequence[Encoding]) -> Encoded:
         length = max(len(row.ids) for row in rows)
@@ -120,11 +150,7 @@ class ImageEncoder:
     def __call__(self, images: Sequence[Image]) -> Encoded:
         """Uint8 (B, C, H, W). Raises ``ValueError`` for another size than the model's."""
         for image in images:
-            if image.shape != self._shape:
-                wanted = "none" if self._shape is None else words(self._shape)
-                raise ValueError(
-                    f"the image is {words(image.shape)}; this model reads {wanted}: resize it"
-                )
+            checked(image, self._shape)
         return {"pixel_values": np.ascontiguousarray(stacked(images).transpose(0, 3, 1, 2))}
 
 

@@ -71,11 +71,12 @@ def words(shape: Shape) -> str:
     return f"{W}×{H} pixels, {colours}"
 
 
-def decoded(data: bytes) -> Image:
+def decoded(data: bytes, shape: Shape | None = None) -> Image:
     """The image in a file's bytes (PNG, JPEG and whatever else Pillow reads), grey or colour.
 
-    Transparency is dropped. Raises ``ValueError`` where the bytes are no image, are cut short, or
-    hold more than 8 bits a channel.
+    Transparency is dropped. Raises ``ValueError`` where the bytes are no image, are cut short, hold
+    more than 8 bits a channel, or say that they are not as wide and high as ``shape``: a few
+    kilobytes may hold a hundred million pixels, which are not unpacked to be refused.
     """
     import PIL.Image
 
@@ -83,7 +84,11 @@ def decoded(data: bytes) -> Image:
         with PIL.Image.open(io.BytesIO(data)) as file:
             if file.mode.startswith(("I", "F")):
                 raise ValueError("it has more than 8 bits a channel")
+            if shape is not None and (file.height, file.width) != shape[:2]:
+                raise ValueError(_unlike(f"{file.width}×{file.height} pixels", shape))
             pixels = np.asarray(_plain(file), dtype=np.uint8)
+    except PIL.UnidentifiedImageError as error:  # its own words name an object in memory
+        raise ValueError("cannot identify the format of the image") from error
     except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise ValueError(str(error).splitlines()[0][:120]) from error
     return Image(pixels)
@@ -93,6 +98,18 @@ def _plain(file: "PIL.Image.Image") -> "PIL.Image.Image":
     if file.mode in ("1", "L", "LA"):
         return file.convert("L")
     return file.convert("RGB")
+
+
+def checked(image: Image, shape: Shape | None) -> Image:
+    """The image. Raises ``ValueError`` where a model that reads ``shape`` does not read it."""
+    if image.shape != shape:
+        raise ValueError(_unlike(words(image.shape), shape))
+    return image
+
+
+def _unlike(found: str, shape: Shape | None) -> str:
+    wanted = "none" if shape is None else words(shape)
+    return f"the image is {found}; this model reads {wanted}: resize it"
 
 
 def stacked(images: Sequence[Image]) -> NDArray[np.uint8]:

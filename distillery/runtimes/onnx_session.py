@@ -8,7 +8,10 @@ import onnxruntime
 def open_session(graph: Path, threads: int) -> onnxruntime.InferenceSession:
     """Intra-op threads set (0: one a core), inter-op 1."""
     return onnxruntime.InferenceSession(
-        str(graph), session_options(threads), providers=["CPUExecutionProvider"]
+        str(graph),
+        session_options(threads),
+        providers=["CPUExecutionProvider"],
+        enable_fallback=0,  # it would print four lines and try the same again
     )
 
 

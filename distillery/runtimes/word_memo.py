@@ -62,7 +62,7 @@ class WordMemo:
             return None
         found = list(self._before)
         known = self._pieces
-        for word in _WORD.findall(text):
+        for word in _WORD.findall(text)[: self._room]:  # a word has a piece or more
             pieces = known.get(word)
             found += self._learned(word) if pieces is None else pieces
         if len(found) - len(self._before) > self._room:

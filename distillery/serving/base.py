@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from distillery.runtimes.base import Example, Text, softmax
 from distillery.runtimes.onnxruntime_cpu import OnnxRuntimeCpu
+from distillery.serving.reading import ExampleError, texts_in
 
 
 class Served(PythonModel):
@@ -36,7 +37,7 @@ class Served(PythonModel):
         model_input: pd.DataFrame,
         params: dict[str, object] | None = None,
     ) -> pd.DataFrame:
-        """A row of answers for each row. Raises ``ValueError`` for what is no example."""
+        """A row of answers for each row. Raises ``ExampleError`` for what is no example."""
         return self.answers(self._engine.predict(self.examples(model_input)))
 
     @abstractmethod
@@ -50,13 +51,14 @@ class Served(PythonModel):
     def texts(self, model_input: pd.DataFrame) -> list[Text]:
         """Column ``text``, with ``text_pair`` where the model reads pairs.
 
-        Raises ``ValueError`` for a row that lacks one.
+        Raises ``ExampleError`` for what is no text.
         """
-        texts: list[Text] = list(_column(model_input, "text"))
-        if self._engine.card.is_pair:
-            second = _column(model_input, "text_pair")
-            texts = [(str(first), other) for first, other in zip(texts, second, strict=True)]
-        return texts
+        if not self._engine.card.is_pair:
+            return [*texts_in(model_input, "text")]
+        first, second = texts_in(model_input, "text"), texts_in(model_input, "text_pair")
+        if len(first) != len(second):
+            raise ExampleError(min(len(first), len(second)) + 1, "one text of the pair is missing")
+        return [*zip(first, second, strict=True)]
 
     def labels(self, logits: NDArray[np.float32]) -> pd.DataFrame:
         """``label``, its ``probability``, and the ``probabilities`` of all labels."""
@@ -91,10 +93,3 @@ def served_threads(configured: Mapping[str, object], environment: Mapping[str, s
     threads = configured.get("threads", 0)
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(int(str(threads)), here or 1)
-
-
-def _column(model_input: pd.DataFrame, name: str) -> list[str]:
-    missing = model_input[name].isna().to_numpy()
-    if missing.any():  # it would be read as the word "None"
-        raise ValueError(f"row {int(missing.argmax())} has no {name}")
-    return [str(text) for text in model_input[name]]

@@ -1,5 +1,6 @@
 """Everything that would stop a benchmark, found before it starts."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from distillery.subjects.finding import Subject, find
 from distillery.targets import renting
 from distillery.targets.ec2_instance import Ec2Instance
 from distillery.targets.named import AnyTarget
+
+# of ONNX Runtime's own words: the file again, and where in its source, with the signature
+_SOURCE = re.compile(r"Load model from \S+ failed:|/\S+\.(?:h|cc):\d+ .*?\) ")
 
 
 class Ready(Noun):
@@ -139,4 +143,5 @@ def _try(subject: Subject, device: Device, examples: Sequence[Example], scenario
 
 
 def _in_a_line(error: Exception) -> str:
-    return " ".join((str(error) or type(error).__name__).split())[:240]
+    line = " ".join((str(error) or type(error).__name__).split())
+    return _SOURCE.sub("", line)[:240]

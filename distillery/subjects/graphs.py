@@ -83,12 +83,18 @@ def _files_beside(path: Path, graph: Any) -> set[Path]:
             continue
         where = {entry.key: entry.value for entry in tensor.external_data}
         file = path.parent / where.get("location", "")
-        if not file.is_file():
+        is_beside = file.resolve().is_relative_to(path.parent.resolve())
+        if not (is_beside and file.is_file()):
             raise UserError(
                 f"{path} keeps weights in '{where.get('location', '')}', which is not beside it; "
                 "copy that file there"
             )
-        needed = int(where.get("offset", 0)) + int(where.get("length", 0))
+        try:
+            needed = int(where.get("offset", 0)) + int(where.get("length", 0))
+        except ValueError as error:
+            raise UserError(
+                f"{path} does not say where in {file.name} '{tensor.name}' lies; export it again"
+            ) from error
         if file.stat().st_size < needed:
             raise UserError(
                 f"{file} is cut short: {path.name} needs {needed:,} bytes of it, and it has "

@@ -85,3 +85,10 @@ def test_real_sentences_through_a_real_tokenizer(shared_data: Path, shared_model
     assert sum(ids is not None for ids in found) > len(texts) / 2
     for text, ids in zip(texts, found, strict=True):
         assert ids is None or ids == tokenizer.encode(text).ids
+
+
+def test_what_is_kept_is_bounded() -> None:
+    memo = WordMemo(_TOKENIZER, _LONGEST)
+    assert memo.ids("card " * 20_000) == [2, *[6] * (_LONGEST - 2), 3]
+    assert memo.ids("c" * 33) == memo.ids("c" * 33) == [2, 1, 3]
+    assert set(memo._pieces) == {"card"}, "no long words, and none beyond what is read"

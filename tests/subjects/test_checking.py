@@ -130,6 +130,65 @@ def test_weights_in_a_file_beside_it(tmp_path: Path) -> None:
     assert "keeps weights in 'weights.bin', which is not beside it" in _refusal(path)
 
 
+@pytest.mark.parametrize(
+    ("location", "offset", "complaint"),
+    [
+        ("weights.bin", "x", "does not say where in weights.bin 'table' lies"),
+        ("../weights.bin", "0", "keeps weights in '../weights.bin', which is not beside it"),
+        ("/etc/hostname", "0", "keeps weights in '/etc/hostname', which is not beside it"),
+    ],
+)
+def test_weights_that_are_said_to_lie_elsewhere(
+    tmp_path: Path, location: str, offset: str, complaint: str
+) -> None:
+    path = _graph(tmp_path / "inner" / "model.onnx", external=True)
+    (tmp_path / "weights.bin").write_bytes(bytes(10_000))
+    model = onnx.load(path, load_external_data=False)
+    for entry in model.graph.initializer[0].external_data:
+        entry.value = {"location": location, "offset": offset}.get(entry.key, entry.value)
+    path.write_bytes(model.SerializeToString())
+    assert complaint in _refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"opset": 99}, "cannot be opened: .*Opset 99 is under development"),
+        ({"output": "nowhere"}, "cannot be opened: .*nowhere"),
+        ({"weight": 9}, "cannot be opened: .*MatMul"),
+        ({"name": b"\xff"}, "cannot be (opened|read)"),
+    ],
+)
+def test_a_graph_that_contradicts_itself(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], change: dict[str, Any], complaint: str
+) -> None:
+    path = _graph(tmp_path / "model.onnx")
+    model = onnx.load(path)
+    if "opset" in change:
+        model.opset_import[0].version = change["opset"]
+    if "output" in change:
+        model.graph.output[0].name = change["output"]
+    if "weight" in change:
+        weight = numpy_helper.from_array(np.ones((change["weight"], 2), dtype=np.float32), "weight")
+        model.graph.initializer[2].CopyFrom(weight)
+    data = model.SerializeToString()
+    if "name" in change:
+        data = data.replace(b"ReduceMean", b"ReduceMea" + change["name"])
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=complaint) as refused:
+        _ready(path)
+    assert "\n" not in str(refused.value)
+    assert "EP Error" not in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+def test_a_file_that_is_cut_short(tmp_path: Path, share: float) -> None:
+    path = _graph(tmp_path / "model.onnx")
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    assert "model.onnx" in _refusal(path)
+
+
 def test_a_graph_of_fixed_shapes_is_measured_in_these_alone(tmp_path: Path) -> None:
     path = _graph(tmp_path / "model.onnx", shape=(1, 4))
     assert graphs.inspect(path).batch == 1
