@@ -159,9 +159,9 @@ class StepRun:
 
     def dataset(self, dataset: Dataset) -> None:
         """The data set as an MLflow dataset input, by digest."""
-        source = mlflow.data.sources.LocalArtifactDatasetSource(  # type: ignore[attr-defined]
-            str(storage.root() / dataset.artifact.uri)
-        )
+        address = storage.address(dataset.artifact)
+        kind = "S3" if address.startswith("s3://") else "Local"
+        source = getattr(mlflow.data.sources, f"{kind}ArtifactDatasetSource")(address)
         mlflow.log_input(
             mlflow.data.meta_dataset.MetaDataset(  # type: ignore[abstract]
                 source, name=dataset.name, digest=dataset.digest[:32]

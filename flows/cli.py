@@ -8,6 +8,7 @@ import typer
 from flows.commands.benchmark import benchmark
 from flows.commands.check import check
 from flows.commands.compress import compress
+from flows.commands.deploy_flows import deploy_flows
 from flows.commands.join import join
 from flows.commands.predict import predict
 from flows.commands.recipes import recipes
@@ -23,5 +24,9 @@ app = typer.Typer(
 )
 
 # one line lists each sub-command, in the order of the help
-for command in (compress, benchmark, recipes, check, predict, join, ui):
+for command in (compress, benchmark, recipes, check, predict, join, ui, deploy_flows):
     app.command()(command)
+
+
+if __name__ == "__main__":
+    app()

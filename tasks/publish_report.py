@@ -71,7 +71,8 @@ def publish_report(findings: Findings, run_id: str) -> Path:
             key="accuracy-against-temperature",
             description="Accuracy against temperature",
         )
-    create_link_artifact(report.as_uri(), link_text="Report", key="report")
+    address = storage.share_report(folder)
+    create_link_artifact(f"{address}/report.html", link_text="Report", key="report")
     link = tracking.run_link(run_id)
     if link is not None:
         create_link_artifact(link, link_text="MLflow run", key="mlflow-run")
