@@ -147,10 +147,13 @@ class ObjectStore:
         code = str(error.response.get("Error", {}).get("Code", ""))
         where = f"{_SCHEME}{self._bucket}"
         if code in ("404", "NoSuchBucket"):
-            return f"there is no bucket '{self._bucket}'; make it, or name another one in DISTILLERY_STORAGE"
+            return (
+                f"there is no bucket '{self._bucket}'; make it, or name another one in "
+                "DISTILLERY_STORAGE"
+            )
         if code in ("403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"):
             return (
-                f"these AWS credentials may not use {where} ({code}); the role needs s3:ListBucket, "
+                f"these AWS credentials may not use {where} ({code}); they need s3:ListBucket, "
                 "s3:GetObject, s3:PutObject and s3:DeleteObject there"
             )
         return f"the store of {where} answers {_line(error)}; run again when it is well"

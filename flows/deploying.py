@@ -65,7 +65,8 @@ def deploy_all(pool_kind: str = "process", file: Path | None = None) -> dict[str
 def _url() -> str | None:
     from prefect.settings import PREFECT_API_URL
 
-    return PREFECT_API_URL.value()
+    url: str | None = PREFECT_API_URL.value()
+    return url
 
 
 def _entries(file: Path | None) -> list[dict[str, Any]]:
@@ -180,7 +181,7 @@ def _stated(there: DeploymentResponse) -> dict[str, Any]:
             one.slug: {
                 "parameters": one.parameters,
                 "cron": getattr(one.schedule, "cron", None),
-                "timezone": one.schedule.timezone,
+                "timezone": getattr(one.schedule, "timezone", None),
             }
             for one in there.schedules
         },
@@ -199,7 +200,7 @@ def _automations(client: SyncPrefectClient) -> Iterator[AutomationCore]:
                 *(f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Crashed")),
                 "prefect.flow-run.Cancelled",
             },
-            match={"prefect.resource.id": "prefect.flow-run.*"},  # type: ignore[arg-type]
+            match={"prefect.resource.id": "prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             posture=Posture.Proactive,
             threshold=1,
@@ -218,7 +219,7 @@ def _automations(client: SyncPrefectClient) -> Iterator[AutomationCore]:
         description="What is asked of a served model is no longer what it was trained on.",
         trigger=EventTrigger(
             expect={"distillery.drift"},
-            match={"prefect.resource.id": "distillery.model.*"},  # type: ignore[arg-type]
+            match={"prefect.resource.id": "distillery.model.*"},
             for_each={"prefect.resource.id"},
             posture=Posture.Reactive,
             threshold=1,
@@ -227,7 +228,9 @@ def _automations(client: SyncPrefectClient) -> Iterator[AutomationCore]:
             RunDeployment(
                 deployment_id=retrain.id,
                 parameters={
-                    "model": _template("{{ event.resource.id | replace('distillery.model.', '') }}"),
+                    "model": _template(
+                        "{{ event.resource.id | replace('distillery.model.', '') }}"
+                    ),
                     "reason": _template("{{ event.payload.reason | default('drift') }}"),
                 },
             )

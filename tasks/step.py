@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import prefect
@@ -18,6 +19,7 @@ from prefect import State
 from prefect.cache_policies import NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import TaskRun
 from prefect.context import TaskRunContext
+from prefect.results import get_result_store
 
 from distillery import __version__, digests, storage, tracking
 from distillery.errors import UserError
@@ -114,15 +116,14 @@ def _identity(value: object) -> object:
 
 def share_result(task: "prefect.Task[..., object]", task_run: TaskRun, state: State) -> None:
     """What a step came to, for every machine; called when its result is on this one's disk."""
-    key = state.data.metadata.storage_key
-    for artifact in _artifacts(state.data.result):
+    record = state.data
+    assert record is not None
+    for artifact in _artifacts(record.result):
         storage.share(artifact)
-    storage.share_result(key)
+    storage.share_result(record.metadata.storage_key)
 
 
 def _drop_if_damaged(key: str) -> None:
-    from prefect.results import get_result_store
-
     if storage.result(key) is None:
         return
     try:

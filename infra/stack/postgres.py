@@ -1,6 +1,5 @@
 """PostgreSQL from the machine's own binaries, over a data folder of the stack's."""
 
-import getpass
 import hashlib
 import os
 import pwd
@@ -12,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from distillery.errors import UserError
-from infra.stack.settings import DATABASES, Settings
+from infra.stack.settings import DATABASES, Settings, write_private
 
 _DEBIAN = Path("/usr/lib/postgresql")
 _BESIDE = Path("/var/lib/distillery")
@@ -112,19 +111,27 @@ def make(settings: Settings, data: Path) -> None:
     making.mkdir(mode=0o700)
     if user:
         shutil.chown(making, user, user)
-    done = subprocess.run(
-        [
-            str(installed() / "initdb"),
-            *("--pgdata", str(making), "--username", "distillery", "--encoding", "UTF8"),
-            *("--locale", "C.UTF-8", "--auth", "scram-sha-256", "--pwfile", "/dev/stdin"),
-        ],
-        input=settings.secrets.postgres.encode(),
-        capture_output=True,
-        check=False,
-        cwd="/",
-        user=user or getpass.getuser(),
-        group=pwd.getpwnam(user).pw_gid if user else None,
-    )
+    password = making.with_name("password")
+    write_private(password, settings.secrets.postgres)
+    if user:
+        shutil.chown(password, user, user)
+    try:
+        done = subprocess.run(
+            [
+                str(installed() / "initdb"),
+                *("--pgdata", str(making), "--username", "distillery", "--encoding", "UTF8"),
+                *("--locale", "C.UTF-8", "--auth", "scram-sha-256", "--pwfile", str(password)),
+            ],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            cwd="/",
+            user=user or None,
+            group=user or None,
+            extra_groups=[] if user else None,
+        )
+    finally:
+        password.unlink()
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
         raise UserError(f"PostgreSQL's initdb failed in {making}: {said[-1][:200]}")

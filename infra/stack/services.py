@@ -1,4 +1,4 @@
-"""What each server of the stack is: its command, its environment, and how it shows that it is up."""
+"""What each server of the stack is: command, environment, and how it shows that it is up."""
 
 import json
 import os

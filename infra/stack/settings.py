@@ -94,9 +94,10 @@ class Settings(Noun):
         write_private(self.folder / "settings.json", self.model_dump_json(indent=1))
         lines = [f"{name}={shlex.quote(value)}" for name, value in self.environment.items()]
         write_private(self.folder / "env", "\n".join(lines) + "\n")
-        write_private(self.folder / "mlflow-auth.ini", _MLFLOW_AUTH.format(
-            database=self.database("mlflow_auth", "+psycopg"), admin=ADMIN
-        ))
+        write_private(
+            self.folder / "mlflow-auth.ini",
+            _MLFLOW_AUTH.format(database=self.database("mlflow_auth", "+psycopg"), admin=ADMIN),
+        )
 
 
 def folder() -> Path:
