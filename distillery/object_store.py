@@ -1,7 +1,7 @@
 """The only door to S3: whole objects of one bucket, under one prefix.
 
 Answers of 5xx, throttling and broken connections are asked again, longer each time, for about a
-minute; what a user can mend comes back as a ``UserError``.
+minute (``AWS_MAX_ATTEMPTS`` says how often); what a user can mend comes back as a ``UserError``.
 """
 
 import os
@@ -163,10 +163,14 @@ def _client(attempts: int) -> Any:
     import boto3
     from botocore.config import Config
 
-    return boto3.client(
+    # a session of its own: boto3's default one remembers the keys of whoever came first
+    return boto3.session.Session().client(
         "s3",
         config=Config(
-            retries={"mode": "standard", "max_attempts": attempts},
+            retries={
+                "mode": "standard",
+                "max_attempts": int(os.environ.get("AWS_MAX_ATTEMPTS", attempts)),
+            },
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
         ),

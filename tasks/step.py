@@ -116,11 +116,10 @@ def _identity(value: object) -> object:
 
 def share_result(task: "prefect.Task[..., object]", task_run: TaskRun, state: State) -> None:
     """What a step came to, for every machine; called when its result is on this one's disk."""
-    record = state.data
-    assert record is not None
+    record: Any = state.data
     for artifact in _artifacts(record.result):
         storage.share(artifact)
-    storage.share_result(record.metadata.storage_key)
+    storage.share_result(Path(record.metadata.storage_key).name)
 
 
 def _drop_if_damaged(key: str) -> None:

@@ -58,6 +58,12 @@ class Managed:
             return None
 
     @property
+    def since(self) -> float | None:
+        """When the living process started, in s since the epoch."""
+        process = self.process
+        return process.create_time() if process else None
+
+    @property
     def is_starting(self) -> bool:
         """Started by us, and not come so far that it left its note."""
         return self._child is not None and self._child.poll() is None

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from infra.stack import postgres
@@ -28,7 +29,7 @@ class Service:
     port: int | None
     command: tuple[str, ...]
     environment: Mapping[str, str]
-    answers: Callable[[], bool]
+    answers: Callable[[float], bool]  # given when its process started, in s since the epoch
     user: str = ""
     first_signal: signal.Signals = field(default=signal.SIGTERM)
 
@@ -60,7 +61,7 @@ def _postgres(settings: Settings) -> Service:
         port=settings.ports.postgres,
         command=postgres.command(settings, data),
         environment={name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ},
-        answers=lambda: postgres.answers(settings),
+        answers=lambda _: postgres.answers(settings),
         user=postgres.runs_as(),
         # ends sessions now, and leaves nothing to recover
         first_signal=signal.SIGINT,
@@ -75,7 +76,7 @@ def _store(settings: Settings) -> Service:
         port=settings.ports.store,
         command=_python("infra.stack.store", str(folder), str(settings.ports.store)),
         environment=environment(settings),
-        answers=lambda: _says(f"{settings.store_address}/moto-api/data.json"),
+        answers=lambda _: _says(f"{settings.store_address}/moto-api/data.json"),
     )
 
 
@@ -99,7 +100,7 @@ def _mlflow(settings: Settings) -> Service:
             "MLFLOW_FLASK_SERVER_SECRET_KEY": settings.secrets.mlflow_session,
             **shared_settings("mlflow/server.env"),
         },
-        answers=lambda: _says(f"{settings.mlflow_address}/health"),
+        answers=lambda _: _says(f"{settings.mlflow_address}/health"),
     )
 
 
@@ -120,7 +121,7 @@ def _prefect(settings: Settings) -> Service:
             "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
             **shared_settings("infra/prefect.env"),
         },
-        answers=lambda: _says(f"{settings.prefect_address}/api/health"),
+        answers=lambda _: _says(f"{settings.prefect_address}/api/health"),
     )
 
 
@@ -135,7 +136,7 @@ def _worker(settings: Settings) -> Service:
             "PREFECT_WORKER_QUERY_SECONDS": "3",
             **shared_settings("infra/prefect.env"),
         },
-        answers=lambda: _is_online(settings),
+        answers=lambda since: _is_online(settings, since),
     )
 
 
@@ -158,7 +159,8 @@ def _says(url: str) -> bool:
     return True
 
 
-def _is_online(settings: Settings) -> bool:
+def _is_online(settings: Settings, since: float) -> bool:
+    """Whether the worker told the server that it is there, since it started."""
     url = f"{settings.prefect_address}/api/work_pools/{POOL}/workers/filter"
     request = urllib.request.Request(url, b"{}", {"Content-Type": "application/json"})  # noqa: S310
     try:
@@ -166,4 +168,8 @@ def _is_online(settings: Settings) -> bool:
             workers = json.load(answer)
     except (OSError, ValueError):
         return False
-    return any(one["name"] == "stack" and one["status"] == "ONLINE" for one in workers)
+    return any(
+        one["name"] == "stack"
+        and datetime.fromisoformat(one["last_heartbeat_time"]).timestamp() > since
+        for one in workers
+    )

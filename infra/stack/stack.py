@@ -115,8 +115,8 @@ class Stack:
     def _ready(self, *names: str) -> None:
         for name in names:
             service, process, began = self.services[name], self._managed[name], time.monotonic()
-            while not service.answers():
-                gone = process.process is None and not process.is_starting
+            while (since := process.since) is None or not service.answers(since):
+                gone = since is None and not process.is_starting
                 if gone or time.monotonic() > began + _READY_SECONDS:
                     why = process.last_words() if gone else f"no answer in {_READY_SECONDS} s"
                     raise UserError(
