@@ -171,6 +171,8 @@ def _client(attempts: int) -> Any:
                 "mode": "standard",
                 "max_attempts": int(os.environ.get("AWS_MAX_ATTEMPTS", attempts)),
             },
+            # AWS's own store goes by the bucket's name; others may have one name only
+            s3={"addressing_style": "path" if os.environ.get("AWS_ENDPOINT_URL") else "auto"},
             connect_timeout=_CONNECT_SECONDS,
             read_timeout=_READ_SECONDS,
         ),

@@ -65,7 +65,7 @@ class Store:
         self.prefix = next(self._prefixes)
         self.fails = lambda method, path: None
 
-    def keys(self) -> list[str]:
+    def objects(self) -> list[str]:
         """Of every object under the prefix, without it."""
         under = f"{self.prefix}/"
         found = self.client.list_objects_v2(Bucket=BUCKET, Prefix=under).get("Contents", ())

@@ -65,13 +65,11 @@ def test_what_one_machine_put_the_other_has(machine: Machine) -> None:
 
 
 def test_the_marker_is_the_last_to_be_written(machine: Machine, store: Store) -> None:
-    store.fails = lambda method, path: (
-        403 if method == "PUT" and path.endswith(".json") else None
-    )
+    store.fails = lambda method, path: 403 if method == "PUT" and path.endswith(".json") else None
     with pytest.raises(UserError, match=r"may not use s3://distillery \(AccessDenied\)"):
         _put()
     artifact = Artifact(uri=_uri(store), digest="", size_bytes=0)
-    assert any(key.endswith("/sub/card") for key in store.keys()), "torn: its files are there"
+    assert any(key.endswith("/sub/card") for key in store.objects()), "torn: its files are there"
     machine("second")
     assert not storage.is_intact(artifact)
 
@@ -83,7 +81,7 @@ def test_the_marker_is_the_last_to_be_written(machine: Machine, store: Store) ->
 
 
 def _uri(store: Store) -> str:
-    (key,) = (key for key in store.keys() if key.endswith("/model"))
+    (key,) = (key for key in store.objects() if key.endswith("/model"))
     return key.removesuffix("/model")
 
 
@@ -131,7 +129,7 @@ def test_what_was_made_before_the_store_is_offered_to_it(
     first = machine("first")
     monkeypatch.setenv("DISTILLERY_STORAGE", str(first))
     artifact = _put()
-    assert store.keys() == []
+    assert store.objects() == []
     monkeypatch.setenv("DISTILLERY_STORAGE", store.environment["DISTILLERY_STORAGE"])
     storage.share(artifact)
     machine("second")
@@ -157,7 +155,7 @@ def test_a_report_is_shared(machine: Machine, store: Store) -> None:
     folder.mkdir(parents=True)
     (folder / "report.html").write_text("<p>")
     assert storage.share_report(folder) == f"s3://distillery/{store.prefix}/reports/run-1"
-    assert "reports/run-1/report.html" in store.keys()
+    assert "reports/run-1/report.html" in store.objects()
 
 
 def test_a_store_that_answers_500_for_a_while_is_asked_again(

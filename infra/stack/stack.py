@@ -11,10 +11,10 @@ from pathlib import Path
 
 from distillery import storage
 from distillery.errors import UserError
-from infra.stack import postgres
+from infra.stack import buckets, postgres
 from infra.stack.processes import Managed
 from infra.stack.services import Service, environment, services
-from infra.stack.settings import BUCKET, MLFLOW_BUCKET, Ports, Settings, load
+from infra.stack.settings import Ports, Settings, load
 
 _READY_SECONDS = 90
 _POLL_SECONDS = 0.1
@@ -62,7 +62,7 @@ class Stack:
                 postgres.make(self.settings, postgres.data_folder(self.settings.folder))
                 self._launch("postgres", "store")
                 self._ready("postgres", "store")
-                _make_buckets(self.settings)
+                buckets.make(self.settings.environment)
                 self._launch("mlflow", "prefect")
                 self._ready("prefect")
                 self._deploy_flows()
@@ -166,19 +166,3 @@ def _refuse_taken(service: Service) -> None:
                 f"port {service.port} for {service.title} is taken; end what runs there, or choose "
                 f'another: make stack STACK="--{service.name}-port …"'
             ) from error
-
-
-def _make_buckets(settings: Settings) -> None:
-    import boto3
-
-    named = settings.environment
-    client = boto3.client(
-        "s3",
-        endpoint_url=named["AWS_ENDPOINT_URL"],
-        aws_access_key_id=named["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=named["AWS_SECRET_ACCESS_KEY"],
-        region_name=named["AWS_DEFAULT_REGION"],
-    )
-    there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
-    for bucket in {BUCKET, MLFLOW_BUCKET} - there:
-        client.create_bucket(Bucket=bucket)

@@ -2,7 +2,7 @@
 
 moto keeps everything in memory. Here an object is on the disk before its request is answered; the
 other services that moto imitates forget what they held, as they always do.
-Run as ``python -m infra.stack.store FOLDER PORT``.
+Run as ``python -m infra.stack.store FOLDER PORT [HOST]``.
 """
 
 import hashlib
@@ -112,12 +112,16 @@ def _name(key: str) -> str:
     return f"{hashlib.sha256(key.encode()).hexdigest()}.object"
 
 
-def main(folder: str, port: str) -> None:
-    """Serve, on loopback, until ended."""
+def main(folder: str, port: str, host: str = "127.0.0.1") -> None:
+    """Serve until ended. Nobody is asked who they are: ``host`` is loopback, or a network of one's
+    own, such as compose makes.
+    """
+    # else moto takes a server's name, where it is not an address, for a bucket's
+    os.environ["S3_IGNORE_SUBDOMAIN_BUCKETNAME"] = "true"
     kept = KeptObjects(Path(folder))
     kept.load()
     app = Keeping(DomainDispatcherApplication(create_backend_app), kept)
-    run_simple("127.0.0.1", int(port), app, threaded=True, request_handler=MotoRequestHandler)
+    run_simple(host, int(port), app, threaded=True, request_handler=MotoRequestHandler)
 
 
 if __name__ == "__main__":

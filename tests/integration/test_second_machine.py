@@ -40,4 +40,4 @@ def test_another_machine_goes_on_where_the_first_was(store: Store, tmp_path: Pat
     assert after.trained() == set()
     named = {version["candidate_digest"] for version in before.summary["versions"]}
     assert {version["candidate_digest"] for version in after.summary["versions"]} == named
-    assert any(key.startswith("reports/") for key in store.keys())
+    assert any(key.startswith("reports/") for key in store.objects())
