@@ -5,22 +5,16 @@ has no effect, and what a person switched on the page (a schedule, an automation
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import (
-    GlobalConcurrencyLimitCreate,
-    GlobalConcurrencyLimitUpdate,
-    WorkPoolCreate,
-    WorkPoolUpdate,
-)
-from prefect.client.schemas.objects import ConcurrencyLimitConfig, StateType
+from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
+from prefect.client.schemas.objects import ConcurrencyLimitConfig
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.deployments.runner import RunnerDeployment
-from prefect.events.actions import ChangeFlowRunState, RunDeployment
+from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
 
@@ -31,10 +25,6 @@ Change = Literal["made", "changed", "unchanged"]
 
 _HERE = Path(__file__).parent
 POOL = "distillery"
-# slots that flows take by name; benchmarks of one server's flows measure one at a time
-LIMITS = {"distillery-benchmark": 1}
-# heartbeats come every 30 s, and a server that is restarted misses some
-_DEAD_AFTER = timedelta(minutes=3)
 
 
 def deploy_all(pool_kind: str = "process", file: Path | None = None) -> dict[str, Change]:
@@ -51,8 +41,6 @@ def deploy_all(pool_kind: str = "process", file: Path | None = None) -> dict[str
     changes: dict[str, Change] = {}
     with get_client(sync_client=True) as client:
         changes[f"work pool {pool}"] = _work_pool(client, pool, pool_kind)
-        for name, limit in LIMITS.items():
-            changes[f"limit {name}"] = _limit(client, name, limit)
         for entry in _entries(file):
             changes[f"deployment {entry['name']}/{entry['name']}"] = _deployment(
                 client, entry, pool
@@ -97,18 +85,6 @@ def _work_pool(client: SyncPrefectClient, name: str, kind: str) -> Change:
     if there.base_job_template == template:
         return "unchanged"
     client.update_work_pool(name, WorkPoolUpdate(base_job_template=template))
-    return "changed"
-
-
-def _limit(client: SyncPrefectClient, name: str, limit: int) -> Change:
-    try:
-        there = client.read_global_concurrency_limit_by_name(name)
-    except ObjectNotFound:
-        client.create_global_concurrency_limit(GlobalConcurrencyLimitCreate(name=name, limit=limit))
-        return "made"
-    if there.limit == limit:
-        return "unchanged"
-    client.update_global_concurrency_limit(name, GlobalConcurrencyLimitUpdate(limit=limit))
     return "changed"
 
 
@@ -189,31 +165,8 @@ def _stated(there: DeploymentResponse) -> dict[str, Any]:
 
 
 def _automations(client: SyncPrefectClient) -> Iterator[AutomationCore]:
-    """What follows from events, where the deployments that it needs are there."""
-    yield AutomationCore(
-        name="distillery: crash what is dead",
-        description="A run whose process and worker were killed still reads Running; its slot too.",
-        trigger=EventTrigger(
-            after={"prefect.flow-run.heartbeat"},
-            expect={
-                "prefect.flow-run.heartbeat",
-                *(f"prefect.flow-run.{end}" for end in ("Completed", "Failed", "Crashed")),
-                "prefect.flow-run.Cancelled",
-            },
-            match={"prefect.resource.id": "prefect.flow-run.*"},
-            for_each={"prefect.resource.id"},
-            posture=Posture.Proactive,
-            threshold=1,
-            within=_DEAD_AFTER,
-        ),
-        actions=[
-            ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat for three minutes")
-        ],
-    )
-    try:
-        retrain = client.read_deployment_by_name("retrain/retrain")
-    except ObjectNotFound:
-        return
+    """What follows from events."""
+    retrain = client.read_deployment_by_name("retrain/retrain")
     yield AutomationCore(
         name="distillery: retrain on drift",
         description="What is asked of a served model is no longer what it was trained on.",

@@ -11,6 +11,7 @@ from distillery.measurements import Measurement, Scenario
 from distillery.nouns import Candidate, Dataset
 from distillery.report import samples
 from distillery.targets.this_machine import ThisMachine
+from tasks.measuring import machine_to_oneself
 from tasks.step import fresh_step, recorded
 
 
@@ -30,7 +31,8 @@ def benchmark_candidates(
             )
             for candidate in candidates
         ]
-        measurements = ThisMachine().measure(entries, texts, scenario, threads)
+        with machine_to_oneself():
+            measurements = ThisMachine().measure(entries, texts, scenario, threads)
         run.params({"scenario": scenario.model_dump(), "threads": measurements[0].threads})
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "samples.parquet"

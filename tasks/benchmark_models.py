@@ -4,6 +4,7 @@ from distillery.measurements import Measurement
 from distillery.subjects.asking import Asked
 from distillery.subjects.checking import Ready
 from distillery.subjects.examples import examples_for
+from tasks.measuring import machine_to_oneself
 from tasks.step import fresh_step, recorded
 
 
@@ -16,6 +17,7 @@ def benchmark_models(ready: Ready, asked: Asked) -> tuple[Measurement, ...]:
         for target in asked.targets:
             entries = [subject.entry for subject in ready.on(target)]
             if entries:
-                measurements += target.measure(entries, examples, asked.scenario, asked.threads)
+                with machine_to_oneself():
+                    measurements += target.measure(entries, examples, asked.scenario, asked.threads)
         run.params({"threads": measurements[0].threads})
         return tuple(measurements)

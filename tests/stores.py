@@ -84,7 +84,8 @@ class Store:
     ) -> Iterable[bytes]:
         status = self.fails(environ["REQUEST_METHOD"], environ["PATH_INFO"])
         if status is None:
-            return self._inner(environ, start_response)
+            answer: Iterable[bytes] = self._inner(environ, start_response)
+            return answer
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         start_response(f"{status} told to", [("Content-Type", "application/xml")])
         code = {403: "AccessDenied", 503: "SlowDown"}.get(status, "InternalError")

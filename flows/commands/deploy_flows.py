@@ -24,8 +24,8 @@ def deploy_flows(
     ] = PoolKind.PROCESS,
     json_: JsonOption = False,
 ) -> None:
-    """Put the flows on the Prefect server that PREFECT_API_URL names: work pool, deployments,
-    limits, automations. Repeat it after an upgrade: what is as it should be is left alone.
+    """Put the flows on the Prefect server that PREFECT_API_URL names: work pool, deployments with
+    their schedules and limits, automations. Repeat it after an upgrade: what is as it should be is left alone.
     """
     with one_clear_line():
         quiet_libraries()

@@ -51,8 +51,8 @@ def test_a_second_run_changes_nothing(team: Team) -> None:
     assert {what for what in changes if what.startswith("deployment")} == {
         f"deployment {name}/{name}"
         for name in (
-            *("compress", "benchmark", "promote", "deploy", "reconcile", "monitor", "retrain"),
-            "retain",
+            *("compress", "benchmark", "promote", "deploy", "rollback", "reconcile", "monitor"),
+            *("retrain", "retain"),
         )
     }
 

@@ -71,7 +71,7 @@ def _command(team: Team, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_every_server_answers(team: Team) -> None:
     settings = team.stack.settings
     with psycopg.connect(settings.database("prefect")) as connection:
-        assert connection.execute("select count(*) from deployment").fetchone() == (8,)
+        assert connection.execute("select count(*) from deployment").fetchone() == (9,)
     assert team.prefect("GET", "/health") == (200, True)
     buckets = {bucket["Name"] for bucket in _s3(team).list_buckets()["Buckets"]}
     assert buckets == {"distillery", MLFLOW_BUCKET}
@@ -240,7 +240,7 @@ def test_stopping_ends_all_it_started_and_nothing_else(team: Team) -> None:
         team.stack.start()
     with psycopg.connect(team.stack.settings.database("prefect")) as connection:
         (count,) = connection.execute("select count(*) from deployment").fetchone() or (0,)
-    assert count == 8, "everything is as it was"
+    assert count == 9, "everything is as it was"
     assert _s3(team).list_objects_v2(Bucket="distillery", Prefix="kept/")["KeyCount"] > 0
 
 
