@@ -16,7 +16,7 @@ from infra.stack.processes import Managed
 from infra.stack.services import Service, environment, services
 from infra.stack.settings import Ports, Settings, load
 
-_READY_SECONDS = 90
+_READY_SECONDS = 180  # on an idle machine all are up in 40; a busy one is given time
 _POLL_SECONDS = 0.1
 Say = Callable[[str], None]
 

@@ -3,12 +3,15 @@
 No Docker engine is asked: this reads the files.
 """
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prefect.client.orchestration import PrefectClient
+from prefect.workers.base import BaseJobConfiguration
 
 from infra.stack.services import POOL, services, shared_settings
 from infra.stack.settings import BUCKET, DATABASES, MLFLOW_BUCKET, Settings
@@ -115,3 +118,27 @@ def test_a_work_pool_offers_what_it_uses(kind: str) -> None:
     for name, schema in offered.items():
         assert schema["title"], name
         assert schema["description"], name
+
+
+def test_a_container_gets_the_workers_addresses_and_what_its_deployment_adds(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in settings.environment.items():
+        monkeypatch.setenv(name, value)
+    text = (_INFRA / "work-pools" / "docker.yaml").read_text(encoding="utf-8")
+    resolved = asyncio.run(
+        BaseJobConfiguration.from_template_and_values(
+            yaml.safe_load(text),
+            {"env": {"PREFECT_LOGGING_LEVEL": "DEBUG"}},
+            # nothing is asked of it: no block, no variable of the server's is named
+            client=PrefectClient("http://127.0.0.1:9/api"),
+        )
+    )
+    # the worker adds Prefect's own address; the webhooks' secret is the receiver's alone
+    ours = {
+        name: value
+        for name, value in settings.environment.items()
+        if not name.startswith("PREFECT_") and name != "DISTILLERY_WEBHOOK_SECRET"
+    }
+    assert {**ours, "DISTILLERY_CACHE": "/cache"}.items() <= resolved.env.items()
+    assert resolved.env["PREFECT_LOGGING_LEVEL"] == "DEBUG"
