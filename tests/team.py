@@ -1,10 +1,11 @@
 """A team's servers for tests: the real stack, in a folder of its own, on free ports.
 
     def test_something(team: Team) -> None:
-        team.stack.kill("mlflow")           # postgres, store, mlflow, prefect, worker
+        team.stack.kill("mlflow")               # postgres, store, mlflow, prefect, worker
+        team.stack.kill("worker", alone=True)   # its flow runs go on
         team.stack.restart("mlflow")
         status, run = team.prefect("POST", "/flow_runs/filter", {"limit": 1})
-        team.run("status", "--json")        # the command line, as someone who sourced its env file
+        team.run("check", "quickstart")         # the command line, as someone who sourced its env file
 
 The fixture ``team`` lives for the session: leave every server running.
 """

@@ -88,8 +88,9 @@ def data_folder(stack: Path) -> Path:
     A checkout in root's home is such a place.
     """
     user = runs_as()
-    if not user or all(_may_enter(parent) for parent in stack.resolve().parents):
-        return stack / "postgres"
+    inside = stack / "postgres"
+    if not user or inside.exists() or all(map(_may_enter, stack.resolve().parents)):
+        return inside
     return _BESIDE / hashlib.sha256(str(stack.resolve()).encode()).hexdigest()[:12]
 
 

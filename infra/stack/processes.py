@@ -91,11 +91,11 @@ class Managed:
         self.note.unlink(missing_ok=True)
         return True
 
-    def kill(self) -> None:
-        """SIGKILL, it and all it started at once: as when a machine loses its power."""
+    def kill(self, *, alone: bool = False) -> None:
+        """SIGKILL for it and all it started at once, as when the power fails; or for it alone."""
         process = self.process
         if process is not None:
-            _kill([process, *_below(process)])
+            _kill([process, *([] if alone else _below(process))])
 
     def last_words(self) -> str:
         """The last line it said that holds anything."""

@@ -84,9 +84,9 @@ class Stack:
         """The names of those whose process lives."""
         return [name for name, one in self._managed.items() if one.process is not None]
 
-    def kill(self, name: str) -> None:
-        """SIGKILL for one and all it started, as a crash would."""
-        self._managed[name].kill()
+    def kill(self, name: str, *, alone: bool = False) -> None:
+        """SIGKILL for one and all it started; or for it alone: a worker's flow runs go on."""
+        self._managed[name].kill(alone=alone)
 
     def restart(self, name: str) -> None:
         """Start one again, ended first where it runs; it answers when this returns."""

@@ -126,7 +126,7 @@ def test_a_container_gets_the_workers_addresses_and_what_its_deployment_adds(
     for name, value in settings.environment.items():
         monkeypatch.setenv(name, value)
     text = (_INFRA / "work-pools" / "docker.yaml").read_text(encoding="utf-8")
-    resolved = asyncio.run(
+    resolved: Any = asyncio.run(
         BaseJobConfiguration.from_template_and_values(
             yaml.safe_load(text),
             {"env": {"PREFECT_LOGGING_LEVEL": "DEBUG"}},

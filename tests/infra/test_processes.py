@@ -91,6 +91,19 @@ def test_its_children_end_with_it(managed: Managed, how: str) -> None:
     _eventually(lambda: _is_gone(child))
 
 
+def test_killed_alone_its_child_goes_on(managed: Managed) -> None:
+    managed.start(_WITH_CHILD, os.environ, user="")
+    process = _running(managed)
+    _eventually(lambda: len(process.children()) == 1)
+    (child,) = process.children()
+    try:
+        managed.kill(alone=True)
+        assert managed.process is None
+        assert not _is_gone(child)
+    finally:
+        child.kill()
+
+
 def test_another_process_with_its_id_is_left_alone(managed: Managed) -> None:
     bystander = subprocess.Popen(_SLEEP)
     try:
