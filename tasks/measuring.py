@@ -1,4 +1,4 @@
-"""One measuring at a time on a machine, whichever runs they belong to: two would time each other."""
+"""One measuring at a time on a machine, whichever runs it is for: two would time each other."""
 
 import re
 import socket

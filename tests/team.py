@@ -5,7 +5,7 @@
         team.stack.kill("worker", alone=True)   # its flow runs go on
         team.stack.restart("mlflow")
         status, run = team.prefect("POST", "/flow_runs/filter", {"limit": 1})
-        team.run("check", "quickstart")         # the command line, as someone who sourced its env file
+        team.run("check", "quickstart")         # the command line, with its env file
 
 The fixture ``team`` lives for the session: leave every server running.
 """

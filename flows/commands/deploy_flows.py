@@ -25,7 +25,9 @@ def deploy_flows(
     json_: JsonOption = False,
 ) -> None:
     """Put the flows on the Prefect server that PREFECT_API_URL names: work pool, deployments with
-    their schedules and limits, automations. Repeat it after an upgrade: what is as it should be is left alone.
+    their schedules and limits, automations.
+
+    Repeat it after an upgrade: what is as it should be is left alone.
     """
     with one_clear_line():
         quiet_libraries()

@@ -23,8 +23,10 @@ def _state(team: Team) -> dict[str, Any]:
 
 
 def _timeless(value: Any) -> Any:
-    passing = ("last_polled", "status", "active_slots")
+    passing = ("last_polled", "status")
     match value:
+        case {"id": _, "limit": limit, "active_slots": _, "name": name}:
+            return {"name": name, "limit": limit}  # runs take slots meanwhile
         case dict():
             return {k: _timeless(v) for k, v in value.items() if k not in passing}
         case list():
