@@ -7,7 +7,7 @@ export PREFECT_SERVER_ANALYTICS_ENABLED := false
 export MLFLOW_DISABLE_TELEMETRY := true
 export DO_NOT_TRACK := 1
 
-.PHONY: help setup demo test lint types unit lock clean
+.PHONY: help setup demo test lint types unit stack stack-stop stack-status lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## / \t/' | expand -t 12
@@ -35,6 +35,15 @@ types: setup
 
 unit: setup
 	$(BIN)/python -m pytest
+
+stack: setup  ## start a team's servers on this machine: PostgreSQL, S3, MLflow, Prefect, a worker
+	$(BIN)/python -m infra.stack start $(STACK)
+
+stack-stop: setup  ## end exactly those; what they keep stays
+	$(BIN)/python -m infra.stack stop
+
+stack-status: setup  ## which of them run
+	$(BIN)/python -m infra.stack status
 
 lock:  ## resolve the dependencies again (needs uv)
 	echo 'torch==2.13.0' | uv pip compile --universal --python-version 3.11 pyproject.toml --extra servers --group dev \

@@ -1,6 +1,8 @@
 """The only door to artifacts: folders, found by the digest of their content.
 
-Everything of a project lies under one root (``DISTILLERY_STORAGE``, default ``.distillery``):
+Everything of a project lies under one root (``DISTILLERY_STORAGE``, default ``.distillery``).
+Where that is ``s3://bucket/prefix``, artifacts, results and reports are shared there (``sharing``),
+and the root is a folder in front of it (``DISTILLERY_CACHE``, default ``.distillery``):
 
     artifacts/<kind>/<digest>/   what the steps made
     results/                     the steps' nouns, kept by Prefect
@@ -17,14 +19,18 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from distillery import digests
 from distillery.errors import DamagedArtifactError, UserError
 from distillery.nouns import Artifact
+from distillery.object_store import ObjectStore
+from distillery.sharing import Shared
 
 log = logging.getLogger(__name__)
 
+_DEFAULT = ".distillery"
 _DIGEST_LENGTH = 24
 
 _TICK_NS = 2_000_000_000
@@ -34,20 +40,44 @@ _verified: dict[tuple[Path, str], _Stamps] = {}
 
 
 def root() -> Path:
-    """The storage root, absolute. Nothing is made yet."""
-    return Path(os.environ.get("DISTILLERY_STORAGE", ".distillery")).expanduser().absolute()
+    """The storage root on this machine, absolute. Nothing is made yet."""
+    named = os.environ.get("DISTILLERY_STORAGE", _DEFAULT)
+    if ObjectStore.is_named_by(named):
+        named = os.environ.get("DISTILLERY_CACHE", _DEFAULT)
+    return Path(named).expanduser().absolute()
+
+
+def shared() -> Shared | None:
+    """What is shared with other machines; None where the storage is a folder.
+
+    Raises ``UserError`` where the address names no bucket.
+    """
+    named = os.environ.get("DISTILLERY_STORAGE", _DEFAULT)
+    return _shared(named) if ObjectStore.is_named_by(named) else None
+
+
+@cache
+def _shared(uri: str) -> Shared:
+    return Shared(ObjectStore(uri))
 
 
 def ready() -> Path:
     """The storage root, made where it is missing.
 
-    Raises ``UserError`` where it cannot be written.
+    Raises ``UserError`` where it, or what is shared, cannot be used.
     """
     folder = root()
     make_writable(
-        folder, "to the storage folder", "set DISTILLERY_STORAGE to a folder you may write"
+        folder, "to the storage folder", f"set {_names_the_root()} to a folder you may write"
     )
+    store = shared()
+    if store is not None:
+        store.reach()
     return folder
+
+
+def _names_the_root() -> str:
+    return "DISTILLERY_STORAGE" if shared() is None else "DISTILLERY_CACHE"
 
 
 def make_writable(folder: Path, what: str, mend: str) -> None:
@@ -80,16 +110,32 @@ def new_folder() -> Iterator[Path]:
 
 
 def put(folder: Path, kind: str) -> Artifact:
-    """Move a finished folder in; equal content is kept once. Atomic: a rename on one disk."""
+    """Move a finished folder in; equal content is kept once. Atomic: a rename on one disk.
+
+    Shared before it returns, where there is something shared.
+    """
     digest = digests.of_folder(folder)
     size_bytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     artifact = Artifact(
         uri=f"artifacts/{kind}/{digest[:_DIGEST_LENGTH]}", digest=digest, size_bytes=size_bytes
     )
+    if _is_here(artifact):
+        os.utime(root() / artifact.uri)  # used: whoever keeps house goes by it
+    else:
+        _move_in(folder, artifact)
+    share(artifact)
+    return artifact
+
+
+def share(artifact: Artifact) -> None:
+    """Offer to other machines what this one has; nothing where nothing is shared."""
+    store = shared()
+    if store is not None and _is_here(artifact):
+        store.offer(artifact, root() / artifact.uri)
+
+
+def _move_in(folder: Path, artifact: Artifact) -> None:
     place = root() / artifact.uri
-    if is_intact(artifact):
-        os.utime(place)  # used: whoever keeps house goes by it
-        return artifact
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.exists():
         # aside, not away: another run may have made it whole since it was looked at
@@ -102,16 +148,21 @@ def put(folder: Path, kind: str) -> Artifact:
     try:
         folder.rename(place)
     except OSError:
-        if not is_intact(artifact):  # not merely another run that was quicker
+        if not _is_here(artifact):  # not merely another run that was quicker
             raise
-    return artifact
 
 
 def is_intact(artifact: Artifact) -> bool:
-    """Whether the content is there and hashes to its digest.
+    """Whether the content is here and hashes to its digest, or was shared whole."""
+    if _is_here(artifact):
+        return True
+    store = shared()
+    return store is not None and store.holds(artifact)
 
-    A process hashes it once, and again only where a file's size or time has changed: a corpus may
-    be larger than memory, and is read by every step.
+
+def _is_here(artifact: Artifact) -> bool:
+    """On this machine. A process hashes it once, and again only where a file's size or time has
+    changed: a corpus may be larger than memory, and is read by every step.
     """
     place = root() / artifact.uri
     if not place.is_dir():
@@ -132,7 +183,7 @@ def fetch(artifact: Artifact) -> Path:
 
     Raises ``DamagedArtifactError`` where its content is not what the digest says.
     """
-    if not is_intact(artifact):
+    if not _is_here(artifact) and not _fetched(artifact):
         raise DamagedArtifactError(
             f"the artifact {root() / artifact.uri} is damaged or missing; run again to make it anew"
         )
@@ -154,6 +205,65 @@ def keep(kind: str, key: str, data: bytes) -> None:
     with tempfile.NamedTemporaryFile(dir=place.parent, prefix=".", delete=False) as file:
         file.write(data)
     os.replace(file.name, place)
+
+
+def _fetched(artifact: Artifact) -> bool:
+    store = shared()
+    if store is None:
+        return False
+    with new_folder() as folder:
+        if not store.fetch(artifact, folder):
+            return False
+        _move_in(folder, artifact)
+    return True
+
+
+def address(artifact: Artifact) -> str:
+    """Where an artifact lies, for those who look for it: shared, or on this machine."""
+    store = shared()
+    return str(root() / artifact.uri) if store is None else store.uri(artifact)
+
+
+def results() -> Path:
+    """The folder of the steps' results on this machine."""
+    return root() / "results"
+
+
+def result(key: str) -> Path | None:
+    """A step's result, another machine's where this one has none; None where nobody has."""
+    place = results() / key
+    if place.exists():
+        return place
+    store = shared()
+    data = store.result(key) if store is not None else None
+    if data is None:
+        return None
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=place.parent, delete=False) as aside:
+        aside.write(data)
+    Path(aside.name).replace(place)
+    return place
+
+
+def share_result(key: str) -> None:
+    """The last thing of a step, after each artifact that it names."""
+    store, place = shared(), results() / key
+    if store is not None and place.exists():
+        store.offer_result(key, place.read_bytes())
+
+
+def drop_result(key: str) -> None:
+    """Here and where it was shared: the step will run again."""
+    (results() / key).unlink(missing_ok=True)
+    store = shared()
+    if store is not None:
+        store.drop_result(key)
+
+
+def share_report(folder: Path) -> str:
+    """Its address: where it is shared, or on this machine."""
+    store = shared()
+    return folder.absolute().as_uri() if store is None else store.offer_report(folder)
 
 
 def _stamps(folder: Path) -> _Stamps:

@@ -17,6 +17,7 @@ import urllib.request
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,12 +84,22 @@ def connect() -> str:
 
 
 def _reach(uri: str) -> None:
+    request = urllib.request.Request(  # noqa: S310  the scheme was checked
+        f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/get?experiment_id=0"
+    )
+    named = [os.environ.get(f"MLFLOW_TRACKING_{name}", "") for name in ("USERNAME", "PASSWORD")]
+    if all(named):
+        token = base64.b64encode(":".join(named).encode()).decode()
+        request.add_header("Authorization", f"Basic {token}")
     try:
-        with urllib.request.urlopen(  # noqa: S310  the scheme was checked
-            f"{uri.rstrip('/')}/health", timeout=_REACH_SECONDS
-        ):
-            return
-    except urllib.error.HTTPError:
+        urllib.request.urlopen(request, timeout=_REACH_SECONDS).close()  # noqa: S310
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.UNAUTHORIZED and "MLFLOW_TRACKING_TOKEN" not in os.environ:
+            raise UserError(
+                f"the MLflow tracking server {uri} does not know who asks; set "
+                "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to a name and password it "
+                "knows"
+            ) from error
         return  # it answers; what it says is not asked here
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
@@ -171,9 +182,9 @@ class StepRun:
 
     def dataset(self, dataset: Dataset) -> None:
         """The data set as an MLflow dataset input, by digest."""
-        source = mlflow.data.sources.LocalArtifactDatasetSource(  # type: ignore[attr-defined]
-            str(storage.root() / dataset.artifact.uri)
-        )
+        address = storage.address(dataset.artifact)
+        kind = "S3" if address.startswith("s3://") else "Local"
+        source = getattr(mlflow.data.sources, f"{kind}ArtifactDatasetSource")(address)
         mlflow.log_input(
             mlflow.data.meta_dataset.MetaDataset(  # type: ignore[abstract]
                 source, name=dataset.name, digest=dataset.digest[:32]

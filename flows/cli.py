@@ -10,6 +10,7 @@ from flows.commands.benchmark import benchmark
 from flows.commands.check import check
 from flows.commands.compress import compress
 from flows.commands.deploy import deploy
+from flows.commands.deploy_flows import deploy_flows
 from flows.commands.join import join
 from flows.commands.monitor import monitor
 from flows.commands.predict import predict
@@ -37,7 +38,11 @@ for command in (
     *(compress, benchmark, recipes, check, predict),
     *(promote, rollback, deploy, reconcile, receive_webhooks),
     *(status, monitor, retrain, retain),
-    *(join, ui),
+    *(join, ui, deploy_flows),
 ):
     app.command()(command)
 app.add_typer(aws, name="aws")
+
+
+if __name__ == "__main__":
+    app()

@@ -29,5 +29,6 @@ def publish_benchmark(findings: BenchmarkFindings, run_id: str, folder: Path | N
     create_markdown_artifact(
         tables.as_markdown(model_rows(findings)), key="benchmark", description="Every model"
     )
-    create_link_artifact(report.absolute().as_uri(), link_text="Report", key="benchmark-report")
+    address = place.absolute().as_uri() if folder else storage.share_report(place)
+    create_link_artifact(f"{address}/report.html", link_text="Report", key="benchmark-report")
     return report

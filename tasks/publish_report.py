@@ -71,7 +71,8 @@ def publish_report(findings: Findings, run_id: str) -> Path:
             key="accuracy-against-temperature",
             description="Accuracy against temperature",
         )
-    create_link_artifact(report.as_uri(), link_text="Report", key="report")
+    address = storage.share_report(folder)
+    create_link_artifact(f"{address}/report.html", link_text="Report", key="report")
     for text, link in _pages(findings, run_id):
         create_link_artifact(link, link_text=text, key=text.lower().replace(" ", "-"))
     return report

@@ -1,8 +1,9 @@
 """How a library call becomes a step: cached by content, recorded in MLflow.
 
 The key of a step is its name, its slice of the recipe, the digests of its inputs, and the
-library's version. Results are small nouns, kept as JSON under the storage root; a result whose
-artifact no longer matches its digest is dropped, so that the step runs again.
+library's version. Results are small nouns, kept as JSON under the storage root, and shared with
+other machines where the storage is; a result whose artifact no longer matches its digest is
+dropped, so that the step runs again.
 """
 
 import logging
@@ -14,10 +15,14 @@ from typing import Any, ParamSpec, TypeVar
 
 import prefect
 import prefect.runtime
+from prefect import State
 from prefect.cache_policies import NO_CACHE, CachePolicy
+from prefect.client.schemas.objects import TaskRun
 from prefect.context import TaskRunContext
+from prefect.results import get_result_store
 
 from distillery import __version__, digests, storage, tracking
+from distillery.errors import UserError
 from distillery.noun import Noun
 from distillery.nouns import Artifact
 
@@ -26,7 +31,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-RESULTS = storage.root() / "results"
+RESULTS = storage.results()
 
 # Prefect forwards the library's lines only from the level that their logger lets through
 logging.getLogger("distillery").setLevel(logging.INFO)
@@ -40,6 +45,7 @@ def cached_step(function: Callable[P, R]) -> "prefect.Task[P, R]":
         persist_result=True,
         result_storage=RESULTS,
         result_serializer="json",
+        on_completion=[share_result] if storage.shared() else [],
     )
     return as_task(function)
 
@@ -108,22 +114,30 @@ def _identity(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be part of a step's key")
 
 
-def _drop_if_damaged(key: str) -> None:
-    from prefect.results import get_result_store
+def share_result(task: "prefect.Task[..., object]", task_run: TaskRun, state: State) -> None:
+    """What a step came to, for every machine; called when its result is on this one's disk."""
+    record: Any = state.data
+    for artifact in _artifacts(record.result):
+        storage.share(artifact)
+    storage.share_result(Path(record.metadata.storage_key).name)
 
-    path = RESULTS / key
-    if not path.exists():
+
+def _drop_if_damaged(key: str) -> None:
+    path = storage.result(key)
+    if path is None:
         return
     try:
         record = get_result_store().read(key)
         damaged = [a for a in _artifacts(record.result) if not storage.is_intact(a)]
+    except UserError:
+        raise
     except Exception as error:  # whatever a torn or foreign file makes the reader raise
         log.warning("the result of step %s cannot be read (%s); running it again", key, error)
-        path.unlink()
+        storage.drop_result(key)
         return
     if damaged:
         log.warning("%s is damaged or missing; making it again", damaged[0].uri)
-        path.unlink()
+        storage.drop_result(key)
         return
     path.touch()  # used: whoever keeps house goes by it
 

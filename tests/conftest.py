@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
+from team import Team, running_team
 
 if TYPE_CHECKING:
     from deployment.registry import Registry
@@ -64,6 +66,13 @@ def shared_data() -> Path:
 def shared_models() -> Path:
     """The folder of real pre-trained encoders."""
     return _real("DISTILLERY_TEST_MODELS", _SHARED / "models", "real models")
+
+
+@pytest.fixture(scope="session")
+def team() -> Iterator[Team]:
+    """A team's servers, all running; whoever ends one starts it again."""
+    with running_team() as team:
+        yield team
 
 
 def _real(variable: str, default: Path, what: str) -> Path:

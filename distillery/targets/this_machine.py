@@ -19,6 +19,7 @@ from distillery.noun import Noun
 from distillery.runtimes import images
 from distillery.runtimes.base import Example
 from distillery.runtimes.images import Image
+from distillery.targets.alone import machine_to_oneself
 
 _LAST_WORDS_LINES = 12
 
@@ -87,7 +88,8 @@ class ThisMachine(Noun):
                 target=self.name,
             )
             plan_file.write_text(plan.model_dump_json(), encoding="utf-8")
-            _run(module, plan_file, out_file)
+            with machine_to_oneself():
+                _run(module, plan_file, out_file)
             return out_file.read_bytes()
 
 

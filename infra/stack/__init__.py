@@ -1,0 +1,1 @@
+"""A team's servers on one machine, without containers: ``make stack``."""
