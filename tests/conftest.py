@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 # no test needs a hub; unset, each unreachable name costs retries. Read when the hub is imported.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # two PyTorchs that each take all cores wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from team import Team, running_team
@@ -16,6 +19,14 @@ if TYPE_CHECKING:
     from deployment.registry import Registry
 
 _SHARED = Path(__file__).parents[2] / "shared"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Beside each other run whole files, and all that share the team's servers as one."""
+    for item in items:
+        servers = "team" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("team" if servers else item.nodeid.split("::")[0]))
 
 
 @pytest.fixture
