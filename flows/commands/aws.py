@@ -68,7 +68,7 @@ def sweep(
         from distillery.aws import sweeping
         from distillery.aws.session import open_session
 
-        where: list[str | None] = [*(region or [None])]
+        where: list[str | None] = [*region] if region else [None]
         with err.status("asking AWS"):
             left = [
                 one
