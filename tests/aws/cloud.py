@@ -82,16 +82,21 @@ class Cloud:
     faults: list[Fault] = field(default_factory=list)
     seen: list[Request] = field(default_factory=list)
     _image: str = ""
+    _clients: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def client(self, service: str) -> Any:
-        """Of a user who may do everything."""
-        return boto3.client(
-            service,
-            region_name=REGION,
-            endpoint_url=self.url,
-            aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
-            aws_secret_access_key="nobodys",
-        )
+        """Of a user who may do everything; made once, for making one costs more than it asks."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = boto3.client(
+                    service,
+                    region_name=REGION,
+                    endpoint_url=self.url,
+                    aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+                    aws_secret_access_key="nobodys",
+                )
+            return self._clients[service]
 
     def reset(self) -> None:
         """As if nothing was ever here, but what infra/aws/benchmark.yaml makes."""
@@ -276,7 +281,7 @@ class Machines:
     def _watch(self) -> None:
         ec2 = self.cloud.client("ec2")
         known: dict[str, Machine] = {}
-        while not self._over.wait(0.1):
+        while not self._over.wait(0.2):
             for instance in self.cloud.instances():
                 name, state = instance["InstanceId"], instance["State"]["Name"]
                 if name not in known and state in ("pending", "running"):
