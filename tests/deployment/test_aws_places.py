@@ -1,5 +1,6 @@
 """SageMaker and ECS beyond what every place promises, against moto's server."""
 
+import ast
 import json
 import subprocess
 import sys
@@ -163,7 +164,7 @@ def test_the_stack_is_private_and_may_read_one_object(
     )
     role = resource["StackResourceDetail"]["PhysicalResourceId"]
     policy = iam.get_role_policy(RoleName=role, PolicyName="read-the-model")["PolicyDocument"]
-    (statement,) = json.loads(policy)["Statement"]
+    (statement,) = ast.literal_eval(policy)["Statement"]  # moto says it in Python, not in JSON
     key = environment["DISTILLERY_MODEL_URI"].removeprefix("s3://")
     assert (statement["Action"], statement["Resource"]) == ("s3:GetObject", f"arn:aws:s3:::{key}")
 
