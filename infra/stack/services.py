@@ -37,7 +37,7 @@ class Service:
 def services(settings: Settings) -> dict[str, Service]:
     """By name, in the order in which they start: each needs none that comes later."""
     found = (_postgres(settings), _store(settings), _mlflow(settings), _prefect(settings))
-    return {service.name: service for service in (*found, _worker(settings))}
+    return {service.name: service for service in (*found, _worker(settings), _receiver(settings))}
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -98,6 +98,11 @@ def _mlflow(settings: Settings) -> Service:
             "MLFLOW_AUTH_CONFIG_PATH": str(settings.folder / "mlflow-auth.ini"),
             "MLFLOW_AUTH_ADMIN_PASSWORD": settings.secrets.mlflow,
             "MLFLOW_FLASK_SERVER_SECRET_KEY": settings.secrets.mlflow_session,
+            # without it, webhooks cannot be read after a restart
+            "MLFLOW_WEBHOOK_SECRET_ENCRYPTION_KEY": settings.secrets.webhook_encryption,
+            # the receiver is on loopback, and so is everything else here
+            "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
+            "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS": "true",
             **shared_settings("mlflow/server.env"),
         },
         answers=lambda _: _says(f"{settings.mlflow_address}/health"),
@@ -137,6 +142,17 @@ def _worker(settings: Settings) -> Service:
             **shared_settings("infra/prefect.env"),
         },
         answers=lambda since: _is_online(settings, since),
+    )
+
+
+def _receiver(settings: Settings) -> Service:
+    return Service(
+        name="receiver",
+        title="Webhooks",
+        port=settings.ports.receiver,
+        command=_python(*("flows.cli", "receive-webhooks", "--port", str(settings.ports.receiver))),
+        environment=environment(settings),
+        answers=lambda _: _says(f"{settings.receiver_address}/health"),
     )
 
 

@@ -1,5 +1,6 @@
 """What a stack is set to: ports, generated secrets, and the environment its users source."""
 
+import base64
 import os
 import secrets
 import shlex
@@ -29,10 +30,15 @@ class Ports(Noun):
     store: int = Field(default=9000, ge=1, le=65535)
     mlflow: int = Field(default=5000, ge=1, le=65535)
     prefect: int = Field(default=4200, ge=1, le=65535)
+    receiver: int = Field(default=8200, ge=1, le=65535)
 
 
 def _secret() -> str:
     return secrets.token_urlsafe(24)
+
+
+def _fernet_key() -> str:
+    return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode("ascii")
 
 
 class Secrets(Noun):
@@ -43,6 +49,7 @@ class Secrets(Noun):
     mlflow_session: str = Field(default_factory=_secret)
     store: str = Field(default_factory=_secret)
     webhook: str = Field(default_factory=_secret)
+    webhook_encryption: str = Field(default_factory=_fernet_key)
 
 
 class Settings(Noun):
@@ -63,6 +70,10 @@ class Settings(Noun):
     @property
     def prefect_address(self) -> str:
         return f"http://127.0.0.1:{self.ports.prefect}"
+
+    @property
+    def receiver_address(self) -> str:
+        return f"http://127.0.0.1:{self.ports.receiver}"
 
     def database(self, name: str, driver: str = "") -> str:
         """The URL of a database; ``driver`` as SQLAlchemy names it, such as ``+asyncpg``."""

@@ -67,8 +67,9 @@ class Stack:
                 self._ready("prefect")
                 self._deploy_flows()
                 self._ready("mlflow")
-                self._launch("worker")
-                self._ready("worker")
+                self._launch("worker", "receiver")
+                self._register_webhook()
+                self._ready("worker", "receiver")
             except BaseException:
                 for name in reversed(list(self.services)):
                     if name not in before:
@@ -133,9 +134,18 @@ class Stack:
                 _refuse_taken(service)
 
     def _deploy_flows(self) -> None:
-        log = self.settings.folder / "logs" / "deploy-flows.log"
+        self._tell("the flows could not be deployed", "deploy-flows")
+        self._say("Flows       deployed")
+
+    def _register_webhook(self) -> None:
+        where = f"{self.settings.receiver_address}/"
+        self._tell("MLflow was told of no webhook", "receive-webhooks", "--register", where)
+
+    def _tell(self, failure: str, command: str, *options: str) -> None:
+        """The servers, by distillery's own command line."""
+        log = self.settings.folder / "logs" / f"{command}.log"
         done = subprocess.run(
-            [sys.executable, "-m", "flows.cli", "deploy-flows"],
+            [sys.executable, "-m", "flows.cli", command, *options],
             env=environment(self.settings),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -145,8 +155,7 @@ class Stack:
         log.write_text(done.stdout + done.stderr, encoding="utf-8")
         if done.returncode:
             said = [line for line in done.stderr.splitlines() if line.strip()] or [""]
-            raise UserError(f"the flows could not be deployed: {said[-1][:300]}; see {log}")
-        self._say("Flows       deployed")
+            raise UserError(f"{failure}: {said[-1][:300]}; see {log}")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -76,7 +76,7 @@ def test_every_server_answers(team: Team) -> None:
     buckets = {bucket["Name"] for bucket in _s3(team).list_buckets()["Buckets"]}
     assert buckets == {"distillery", MLFLOW_BUCKET}
     ready = [line.split()[0] for line in team.said]
-    assert set(ready) == {"PostgreSQL", "S3", "MLflow", "Prefect", "Worker", "Flows"}
+    assert set(ready) == {*("PostgreSQL", "S3", "MLflow", "Prefect", "Worker", "Webhooks", "Flows")}
     assert _command(team, "status").returncode == 0
 
 
