@@ -424,6 +424,12 @@ def tag_model(model: str, tags: Mapping[str, str]) -> None:
         MlflowClient().set_registered_model_tag(model, name, value)
 
 
+def untag_model(model: str, name: str) -> None:
+    """Take a tag of a registered model itself away. Repeatable."""
+    if name in (model_tags(model) or {}):
+        MlflowClient().delete_registered_model_tag(model, name)
+
+
 def version_at(uri: str) -> RegisteredVersion:
     """The version that ``models:/NAME@ALIAS`` or ``models:/NAME/VERSION`` names.
 

@@ -23,6 +23,7 @@ from flows.commands.retrain import retrain
 from flows.commands.rollback import rollback
 from flows.commands.status import status
 from flows.commands.ui import ui
+from flows.commands.undeploy import undeploy
 
 app = typer.Typer(
     name="distillery",
@@ -36,7 +37,7 @@ app = typer.Typer(
 # one line lists each sub-command, in the order of the help
 for command in (
     *(compress, benchmark, recipes, check, predict),
-    *(promote, rollback, deploy, reconcile, receive_webhooks),
+    *(promote, rollback, deploy, undeploy, reconcile, receive_webhooks),
     *(status, monitor, retrain, retain),
     *(join, ui, deploy_flows),
 ):
