@@ -118,8 +118,10 @@ def flow_run(team: Team, address: str) -> Iterator[Any]:
     started = team.start_run(
         "compress/compress", {"recipe": recipe.model_dump(mode="json", exclude_none=True)}
     )
-    yield team.ended(started["id"], within_s=600)
-    team.run("undeploy", _MODEL)
+    try:
+        yield team.ended(started["id"], within_s=600)
+    finally:
+        team.run("undeploy", _MODEL)
 
 
 @pytest.fixture(scope="module")
@@ -200,3 +202,13 @@ def test_everything_stands_on_one_screen(team: Team, flow_run: Any, address: str
     assert done.returncode == 0, done.stderr
     assert address in done.stdout
     assert _MODEL in done.stdout
+
+
+def test_it_can_be_served_no_more(team: Team, flow_run: Any, address: str) -> None:
+    done = team.run("undeploy", _MODEL)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(urllib.error.URLError):
+        _asked(f"{address}/version")
+    again = team.run("undeploy", _MODEL)
+    assert again.returncode == 2
+    assert "served nowhere" in again.stderr

@@ -1,0 +1,208 @@
+"""Things die while a run goes on, with real processes: whatever ends, nothing finished is repeated,
+no MLflow run stays RUNNING, nothing is there twice, and no slot stays taken."""
+
+import os
+import signal
+import time
+from typing import Any
+
+import psutil
+import pytest
+from machine import TINY
+from team import Team
+from test_whole_loop import Registry
+
+from distillery import recipe_files
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+
+# how long MLflow is away; a longer outage costs the run as much time, and no more
+_OUTAGE_SECONDS = float(os.environ.get("DISTILLERY_TEST_OUTAGE_SECONDS", "20"))
+_ON = 'attributes.status = "RUNNING"'
+
+
+class Run:
+    """A run of its own: nobody else's steps are in the cache for it."""
+
+    def __init__(self, team: Team, name: str, seed: int) -> None:
+        self.team, self.name = team, name
+        # long enough to be disturbed, short enough to wait for
+        longer = "teacher.training={epochs: 6, learning_rate: 2.0e-3}"
+        recipe = recipe_files.load("quickstart", [*TINY, longer, f"name={name}", f"seeds=[{seed}]"])
+        self._parameters = {"recipe": recipe.model_dump(mode="json", exclude_none=True)}
+        self.id = ""
+
+    def start(self) -> "Run":
+        self.id = self.team.start_run("compress/compress", self._parameters)["id"]
+        return self
+
+    def in_training(self) -> "Run":
+        """Once an epoch of the teacher is done."""
+        self.team.eventually(lambda: self._progress() > 0, within_s=240)
+        return self
+
+    def completed(self) -> Any:
+        ended = self.team.ended(self.id, within_s=500)
+        assert ended["state"]["type"] == "COMPLETED", ended["state"]
+        return ended
+
+    def states(self, task: str) -> list[str]:
+        """How the runs of a task ended."""
+        asked = {"flow_runs": {"id": {"any_": [self.id]}}}
+        _, found = self.team.prefect("POST", "/task_runs/filter", asked)
+        return [one["state"]["name"] for one in found if one["name"].startswith(task)]
+
+    def process(self) -> psutil.Process:
+        """The flow run's own, a descendant of the worker's."""
+        worker = psutil.Process(self.team.stack.pid("worker"))
+
+        def found() -> psutil.Process | None:
+            for child in worker.children(recursive=True):
+                try:
+                    if child.environ().get("PREFECT__FLOW_RUN_ID") == self.id:
+                        return child
+                except psutil.Error:
+                    continue
+            return None
+
+        process: psutil.Process = self.team.eventually(found)
+        return process
+
+    def _progress(self) -> float:
+        asked = {"artifacts": {"flow_run_id": {"any_": [self.id]}, "key": {"like_": "training-"}}}
+        _, found = self.team.prefect("POST", "/artifacts/filter", asked)
+        return max((float(one["data"]) for one in found), default=0.0)
+
+    def tracked(self) -> list[str]:
+        """The statuses of the MLflow runs of this flow run."""
+        return [one["info"]["status"] for one in _runs(self.team, self.id)]
+
+
+def _runs(team: Team, flow_run_id: str) -> list[Any]:
+    registry = Registry(team)
+    experiments = registry.call("experiments/search", {"max_results": 1000})["experiments"]
+    found = registry.call(
+        "runs/search",
+        {
+            "experiment_ids": [one["experiment_id"] for one in experiments],
+            "filter": f"tags.`distillery.flow_run_id` = '{flow_run_id}'",
+            "max_results": 1000,
+        },
+    )
+    return list(found.get("runs", []))
+
+
+def _is_tidy(run: Run) -> None:
+    """One MLflow run a step, none RUNNING; one registered version a digest."""
+    tracked = _runs(run.team, run.id)
+    assert {one["info"]["status"] for one in tracked} == {"FINISHED"}
+    names = [one["info"]["run_name"] for one in tracked]
+    assert len(set(names)) == len(names), names
+    registry = Registry(run.team)
+    found = registry.call("model-versions/search", filter=f"name='{run.name}'")["model_versions"]
+    digests = [
+        tag["value"]
+        for one in found
+        for tag in registry.call("model-versions/get", name=run.name, version=one["version"])[
+            "model_version"
+        ]["tags"]
+        if tag["key"] == "distillery.digest"
+    ]
+    assert len(digests) == len(found)
+    assert len(set(digests)) == len(digests)
+
+
+def test_servers_that_go_away_meanwhile(team: Team) -> None:
+    """Prefect, PostgreSQL, the store and MLflow, one after the other, in a single run."""
+    run = Run(team, "outages", 101).start().in_training()
+    team.stack.restart("prefect")
+    team.stack.restart("postgres")
+    team.stack.kill("store")
+    team.stack.kill("mlflow")
+    time.sleep(_OUTAGE_SECONDS)
+    team.stack.restart("store")
+    team.stack.restart("mlflow")
+    run.completed()
+    _is_tidy(run)
+
+
+def test_a_killed_flow_process(team: Team) -> None:
+    run = Run(team, "killed-flow", 102).start().in_training()
+    run.process().send_signal(signal.SIGKILL)
+    ended = team.ended(run.id, within_s=120)
+    assert ended["state"]["type"] == "CRASHED", ended["state"]
+    team.eventually(lambda: "RUNNING" not in run.tracked())
+    assert set(run.tracked()) <= {"FINISHED", "KILLED"}
+    again = Run(team, "killed-flow", 102).start()
+    again.completed()
+    # the teacher was in training: it went on from its last whole epoch, and the soft labels are new
+    resumed = "resuming from" in _lines(again)
+    assert resumed
+    _is_tidy(again)
+
+
+def test_a_killed_worker_whose_run_goes_on(team: Team) -> None:
+    run = Run(team, "killed-worker", 103).start().in_training()
+    team.stack.kill("worker", alone=True)
+    try:
+        run.completed()
+    finally:
+        team.stack.restart("worker")
+    _is_tidy(run)
+
+
+def test_worker_and_flow_both_killed(team: Team) -> None:
+    run = Run(team, "killed-both", 104).start().in_training()
+    team.stack.kill("worker")
+    assert "RUNNING" in run.tracked()
+    team.stack.restart("worker")
+    # its schedule runs reconcile each minute: that alone mends it, within five
+    team.eventually(lambda: "RUNNING" not in run.tracked(), within_s=300)
+    _, flow_run = team.prefect("GET", f"/flow_runs/{run.id}")
+    assert flow_run["state"]["type"] == "CRASHED"
+    again = Run(team, "killed-both", 104).start()
+    again.completed()
+    _is_tidy(again)
+
+
+def test_two_runs_of_one_recipe_at_once(team: Team) -> None:
+    both = [Run(team, "twice", 105).start() for _ in range(2)]
+    for run in both:
+        run.completed()
+        _is_tidy(run)
+
+
+def test_a_cancelled_run_and_its_retry(team: Team) -> None:
+    run = Run(team, "cancelled", 106).start().in_training()
+    body = {"state": {"type": "CANCELLING", "name": "Cancelling"}, "force": False}
+    team.prefect("POST", f"/flow_runs/{run.id}/set_state", body)
+    ended = team.ended(run.id, within_s=120)
+    assert ended["state"]["type"] == "CANCELLED"
+    team.eventually(lambda: "RUNNING" not in run.tracked())
+    assert set(run.tracked()) <= {"FINISHED", "KILLED"}
+    before = len(run.tracked())
+    # as the page's Retry does: the same flow run again, which reopens its MLflow runs
+    body = {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}, "force": True}
+    team.prefect("POST", f"/flow_runs/{run.id}/set_state", body)
+    team.eventually(
+        lambda: team.prefect("GET", f"/flow_runs/{run.id}")[1]["state"]["type"] == "RUNNING"
+    )
+    run.completed()
+    assert len(run.tracked()) > before
+    _is_tidy(run)
+
+
+def test_no_slot_stays_taken(team: Team) -> None:
+    """After all of the above, and a lease's length."""
+
+    def all_free() -> bool:
+        _, limits = team.prefect("POST", "/v2/concurrency_limits/filter", {})
+        return all(one["active_slots"] == 0 for one in limits)
+
+    assert team.eventually(all_free, within_s=120)
+
+
+def _lines(run: Run) -> str:
+    asked = {"logs": {"flow_run_id": {"any_": [run.id]}}, "limit": 200}
+    _, found = run.team.prefect("POST", "/logs/filter", asked)
+    return " ".join(one["message"] for one in found)
