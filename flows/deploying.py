@@ -25,6 +25,7 @@ Change = Literal["made", "changed", "unchanged"]
 
 _HERE = Path(__file__).parent
 POOL = "distillery"
+_NO_LIMIT = {"limit": None, "collision_strategy": None}
 
 
 def deploy_all(pool_kind: str = "process", file: Path | None = None) -> dict[str, Change]:
@@ -95,7 +96,11 @@ def _deployment(client: SyncPrefectClient, entry: Mapping[str, Any], pool: str) 
         description=entry["description"],
         tags=entry["tags"],
         parameters=entry["parameters"],
-        concurrency_limit=ConcurrencyLimitConfig.model_validate(entry["concurrency_limit"]),
+        concurrency_limit=(
+            ConcurrencyLimitConfig.model_validate(entry["concurrency_limit"])
+            if "concurrency_limit" in entry
+            else None
+        ),
         work_pool_name=pool,
         job_variables=entry["work_pool"]["job_variables"],
     )
@@ -129,7 +134,7 @@ def _wanted(deployment: RunnerDeployment, entry: Mapping[str, Any], pool: str) -
         **{name: entry[name] for name in ("entrypoint", "description", "tags", "parameters")},
         "pool": pool,
         "job_variables": entry["work_pool"]["job_variables"],
-        "limit": dict(entry["concurrency_limit"]),
+        "limit": dict(entry.get("concurrency_limit", _NO_LIMIT)),
         "form": deployment._parameter_openapi_schema.model_dump(exclude_unset=True),
         "schedules": {
             one["slug"]: {"parameters": one["parameters"], **one["schedule"]}
