@@ -71,7 +71,7 @@ def _command(team: Team, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_every_server_answers(team: Team) -> None:
     settings = team.stack.settings
     with psycopg.connect(settings.database("prefect")) as connection:
-        assert connection.execute("select count(*) from deployment").fetchone() == (9,)
+        assert connection.execute("select count(*) from deployment").fetchone() == (10,)
     assert team.prefect("GET", "/health") == (200, True)
     buckets = {bucket["Name"] for bucket in _s3(team).list_buckets()["Buckets"]}
     assert buckets == {"distillery", MLFLOW_BUCKET}
