@@ -71,6 +71,7 @@ class Home:
 
         Raises ``UserError`` where the port is taken.
         """
+        _end(state.running_path(self.folder, port))  # what a killed one left
         log_file = self.folder / "gateway.log"
         try:
             running, process = starting.start(

@@ -155,6 +155,7 @@ def test_a_killed_gateway_takes_its_versions_along_and_the_next_deployment_start
 ) -> None:
     place.deploy(registry.first)
     gateway = _gateway(place)
+    running = Home(MODEL).gateway(place.port)
     gateway.kill()
     eventually(lambda: not children_of_gateways(tmp_path), "its version ends")
     assert place.serving(MODEL) is None
@@ -163,6 +164,8 @@ def test_a_killed_gateway_takes_its_versions_along_and_the_next_deployment_start
         place.deploy(registry.broken)
     assert address.another().ask().version == "1"
     assert place.deploy(registry.second).version == "2"
+    assert running is not None
+    assert not Path(running.control).parent.exists()
 
 
 def test_removing_frees_the_port_and_can_be_repeated(
