@@ -88,6 +88,7 @@ def test_a_flow_that_was_killed_is_run_again_and_rents_nothing_twice(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_recipe_is_judged_here_and_measured_there_as_well(
     home: Home, cloud: Cloud, machines: Machines
 ) -> None:
