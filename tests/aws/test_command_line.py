@@ -88,10 +88,13 @@ def test_a_flow_that_was_killed_is_run_again_and_rents_nothing_twice(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_recipe_is_judged_here_and_measured_there_as_well(
     home: Home, cloud: Cloud, machines: Machines
 ) -> None:
-    outcome = home.compress("targets=[cpu, 'aws:c7i.2xlarge']", "control=false")
+    server = "{p99_objective_ms: 500, rates: 1}"
+    few = f"{{requests: 100, rounds: 2, offline: {{batches: 3}}, server: {server}}}"
+    outcome = home.compress("targets=[cpu, 'aws:c7i.2xlarge']", "control=false", f"benchmark={few}")
     measured = outcome.summary["measurements"]
     there = {one["candidate"] for one in measured if one["target"] == "aws:c7i.2xlarge"}
     assert there == {one["candidate"] for one in measured if one["target"] == "cpu"}
