@@ -3,14 +3,19 @@
 Webhooks are lossy; this is the truth. Where nothing differs it costs a look at each model.
 """
 
+import logging
+
 import prefect
 
 from distillery.nouns import Decision
+from distillery.registry.lock import unless_taken
 from flows.closing import close_failed, close_killed
 from tasks.close_lost_runs import close_lost_runs
 from tasks.find_unsettled import find_unsettled
 from tasks.follow_champion import follow_champion
 from tasks.ownership import sign
+
+log = logging.getLogger("distillery.reconcile")
 
 # who moved an alias is not known: neither the registry nor its webhooks tell
 REGISTRY = "MLflow registry"
@@ -27,8 +32,13 @@ REGISTRY = "MLflow registry"
 def reconcile() -> tuple[Decision, ...]:
     """What was decided. One model's trouble keeps no other from its turn, and is raised last."""
     sign()
-    closed = close_lost_runs(return_state=True)
-    states = [follow_champion(model, REGISTRY, return_state=True) for model in find_unsettled()]
-    decided = tuple(state.result() for state in states)
-    closed.result()
-    return decided
+    with unless_taken("reconcile") as ours:
+        if not ours:
+            # on a slow machine a minute may not be enough: they must not pile up
+            log.info("another reconcile is at work here")
+            return ()
+        closed = close_lost_runs(return_state=True)
+        states = [follow_champion(model, REGISTRY, return_state=True) for model in find_unsettled()]
+        decided = tuple(state.result() for state in states)
+        closed.result()
+        return decided

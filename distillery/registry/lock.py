@@ -4,6 +4,7 @@ import fcntl
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from distillery import digests, storage
 
@@ -16,12 +17,30 @@ def only_one(model: str) -> Iterator[None]:
 
     Between machines it is Prefect that waits: see ``tasks/one_at_a_time.py``.
     """
-    folder = storage.ready() / "locks"
-    folder.mkdir(exist_ok=True)
-    with (folder / f"{digests.of_json(model)[:24]}.lock").open("wb") as file:
+    with _file(digests.of_json(model)[:24]) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             log.info("waiting for another decision about %s", model)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+@contextmanager
+def unless_taken(work: str) -> Iterator[bool]:
+    """Whether nobody else is at this work; then nobody is until this ends."""
+    with _file(work) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+@contextmanager
+def _file(name: str) -> Iterator[BinaryIO]:
+    folder = storage.ready() / "locks"
+    folder.mkdir(exist_ok=True)
+    with (folder / f"{name}.lock").open("wb") as file:
+        yield file
