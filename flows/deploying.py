@@ -91,7 +91,7 @@ def _work_pool(client: SyncPrefectClient, name: str, kind: str) -> Change:
 
 def _deployment(client: SyncPrefectClient, entry: Mapping[str, Any], pool: str) -> Change:
     wanted = RunnerDeployment.from_entrypoint(
-        entry["entrypoint"],
+        _entrypoint(entry),
         name=entry["name"],
         description=entry["description"],
         tags=entry["tags"],
@@ -119,6 +119,13 @@ def _deployment(client: SyncPrefectClient, entry: Mapping[str, Any], pool: str) 
     return "changed"
 
 
+def _entrypoint(entry: Mapping[str, Any]) -> str:
+    """With dots alone: one with a colon makes every flow run copy the folder it was deployed from,
+    environment and artifacts included, and run in the copy, which is gone when it ends.
+    """
+    return str(entry["entrypoint"]).replace(":", ".")
+
+
 def _schedules(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for schedule in entry.get("schedules", ()):
         yield {
@@ -131,7 +138,8 @@ def _schedules(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _wanted(deployment: RunnerDeployment, entry: Mapping[str, Any], pool: str) -> dict[str, Any]:
     return {
-        **{name: entry[name] for name in ("entrypoint", "description", "tags", "parameters")},
+        "entrypoint": _entrypoint(entry),
+        **{name: entry[name] for name in ("description", "tags", "parameters")},
         "pool": pool,
         "job_variables": entry["work_pool"]["job_variables"],
         "limit": dict(entry.get("concurrency_limit", _NO_LIMIT)),
