@@ -3,6 +3,7 @@ alias moved on MLflow's page, deployed under load without a lost request, refuse
 
 import base64
 import json
+import os
 import threading
 import time
 import urllib.error
@@ -18,7 +19,14 @@ from team import Team, free_ports
 
 from distillery import recipe_files
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(1800),
+    pytest.mark.skipif(
+        "DISTILLERY_TEST_TEAM" not in os.environ,
+        reason="ten minutes and more on the team's servers; set DISTILLERY_TEST_TEAM=1",
+    ),
+]
 
 _MODEL = "whole-loop"
 
@@ -156,7 +164,7 @@ def test_the_schedule_fires(team: Team) -> None:
         _, found = team.prefect("POST", "/flow_runs/filter", asked)
         return [one for one in found if one["auto_scheduled"]]
 
-    assert team.eventually(scheduled, within_s=150)
+    assert team.eventually(scheduled, within_s=300)
 
 
 def test_an_alias_moved_on_the_page_is_deployed_under_load_refused_and_rolled_back(
@@ -170,7 +178,7 @@ def test_an_alias_moved_on_the_page_is_deployed_under_load_refused_and_rolled_ba
     with load.going_on():
         registry.move("champion", other["version"])
         team.eventually(
-            lambda: _asked(f"{address}/version")["version"] == other["version"], within_s=120
+            lambda: _asked(f"{address}/version")["version"] == other["version"], within_s=300
         )
         team.eventually(
             lambda: (
@@ -182,7 +190,7 @@ def test_an_alias_moved_on_the_page_is_deployed_under_load_refused_and_rolled_ba
         assert tags["distillery.decision_flow_run_id"]
 
         registry.move("champion", control["version"])
-        team.eventually(lambda: registry.champion() == other["version"], within_s=120)
+        team.eventually(lambda: registry.champion() == other["version"], within_s=300)
         refused = registry.version(control["version"])["tags"]
         assert refused["distillery.decision"] == "refused"
         assert "control" in refused["distillery.decision_reasons"]
