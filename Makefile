@@ -34,7 +34,7 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest $(PYTEST)
 
 stack: setup  ## start a team's servers on this machine: PostgreSQL, S3, MLflow, Prefect, a worker
 	$(BIN)/python -m infra.stack start $(STACK)

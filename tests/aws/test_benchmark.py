@@ -328,7 +328,7 @@ def test_whoever_was_killed_finds_its_instance_again(
         [sys.executable, "-c", _KILLED, str(entry.folder)],
         env={**os.environ, "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{tests}"},
     )
-    assert at_work.wait(60)
+    assert at_work.wait(200)
     process.send_signal(signal.SIGKILL)
     process.wait()
     if finished:
@@ -366,7 +366,11 @@ def test_an_interrupt_ends_the_instance(entry: Entry, cloud: Cloud, machines: Ma
         env={**os.environ, "PYTHONPATH": f"{os.environ.get('PYTHONPATH', '')}:{tests}"},
         stderr=subprocess.DEVNULL,
     )
-    assert at_work.wait(60)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(60) != 0
+    try:
+        assert at_work.wait(200)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) != 0
+    finally:
+        process.kill()
+        process.wait()
     assert cloud.states() == ["terminated"]
