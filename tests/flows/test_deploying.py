@@ -54,7 +54,7 @@ def test_a_second_run_changes_nothing(team: Team) -> None:
         f"deployment {name}/{name}"
         for name in (
             *("compress", "benchmark", "promote", "deploy", "rollback", "reconcile", "monitor"),
-            *("retrain", "retain"),
+            *("retrain", "retain", "sweep"),
         )
     }
 

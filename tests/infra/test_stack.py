@@ -228,7 +228,7 @@ def test_stopping_ends_all_it_started_and_nothing_else(team: Team) -> None:
         # by another process than the one that started it
         done = _command(team, "stop")
         assert done.returncode == 0, done.stderr
-        assert done.stdout.strip() == "ended: worker, prefect, mlflow, store, postgres"
+        assert done.stdout.strip() == "ended: receiver, worker, prefect, mlflow, store, postgres"
         alive = [one for one in family if one.is_running() and one.status() != "zombie"]
         assert alive == []
         assert bystander.poll() is None
@@ -240,12 +240,12 @@ def test_stopping_ends_all_it_started_and_nothing_else(team: Team) -> None:
         team.stack.start()
     with psycopg.connect(team.stack.settings.database("prefect")) as connection:
         (count,) = connection.execute("select count(*) from deployment").fetchone() or (0,)
-    assert count == 9, "everything is as it was"
+    assert count == 10, "everything is as it was"
     assert _s3(team).list_objects_v2(Bucket="distillery", Prefix="kept/")["KeyCount"] > 0
 
 
 def _new(folder: Path) -> Stack:
-    ports = dict(zip(Ports.model_fields, free_ports(4), strict=True))
+    ports = dict(zip(Ports.model_fields, free_ports(len(Ports.model_fields)), strict=True))
     return Stack.at(folder, lambda line: None, **ports)
 
 
