@@ -24,6 +24,7 @@ def start(
     store_port: Port = None,
     mlflow_port: Port = None,
     prefect_port: Port = None,
+    receiver_port: Port = None,
 ) -> None:
     """Start what does not run yet, and wait until all answer."""
     with one_clear_line():
@@ -34,6 +35,7 @@ def start(
             store=store_port,
             mlflow=mlflow_port,
             prefect=prefect_port,
+            receiver=receiver_port,
         )
         stack.start()
         found = stack.settings

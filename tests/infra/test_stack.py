@@ -219,6 +219,7 @@ def test_objects_that_were_removed_stay_so(team: Team) -> None:
 
 
 def test_stopping_ends_all_it_started_and_nothing_else(team: Team) -> None:
+    _s3(team).put_object(Bucket="distillery", Key="kept/before", Body=b"1")
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
     family = []
     for name in team.stack.services:
