@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         servers = "team" in getattr(item, "fixturenames", ())
         item.add_marker(pytest.mark.xdist_group("team" if servers else item.nodeid.split("::")[0]))
+
+
+@contextmanager
+def _environment_put_back() -> Iterator[None]:
+    """MLflow writes the store that it was told into the environment, where the next test and its
+    processes would find it."""
+    before = dict(os.environ)
+    yield
+    for name in os.environ.keys() - before.keys():
+        del os.environ[name]
+    os.environ.update(before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _environment_of_the_module() -> Iterator[None]:
+    with _environment_put_back():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _environment_of_the_test() -> Iterator[None]:
+    with _environment_put_back():
+        yield
 
 
 @pytest.fixture

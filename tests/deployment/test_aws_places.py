@@ -24,13 +24,13 @@ _ROLE = "arn:aws:iam::123456789012:role/serving"
 
 
 @pytest.fixture(scope="module")
-def running(registry: Registry) -> Iterator[AwsServer]:
+def running(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AwsServer]:
     from distillery.deployment import smoke
 
-    questions = {
-        question.body: question.answer
-        for question in smoke.questions(registry.first, registry.candidate)
-    }
+    with pytest.MonkeyPatch.context() as patch:
+        registry.use(patch, storage=tmp_path_factory.mktemp("questions"))
+        asked = smoke.questions(registry.first, registry.candidate)
+    questions = {question.body: question.answer for question in asked}
 
     def answer(digest: str, body: bytes) -> bytes:
         """All versions have the same weights."""

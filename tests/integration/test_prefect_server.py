@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,14 @@ class Server:
         )
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """Asked again for as long as SQLite is busy, as Prefect's own client does."""
+        until = time.monotonic() + 60
+        while (answer := self._call(method, path, body))[0] == HTTPStatus.SERVICE_UNAVAILABLE:
+            assert time.monotonic() < until, answer
+            time.sleep(0.5)
+        return answer
+
+    def _call(self, method: str, path: str, body: object) -> tuple[int, Any]:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(
             self.api + path, data, {"Content-Type": "application/json"}, method=method

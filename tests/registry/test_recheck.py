@@ -128,7 +128,7 @@ def test_a_share_at_the_limit_is_the_same_after_a_round_trip(
 
 def test_all_tags_that_are_written_are_known() -> None:
     both = {
-        *as_tags(GOOD.model_copy(update={"parity_failure": "far"})),
+        *as_tags(GOOD.model_copy(update={"parity_failure": "far", "cost_per_million_usd": 1.0})),
         *as_tags(GOOD.model_copy(update={"label_kind": "score"})),
     }
     assert both == FACT_TAGS
