@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from distillery import full_disk
 from distillery.errors import UserError
 
 # a pipe has no width of its own; the result table needs this much
@@ -37,7 +38,8 @@ JsonOption = Annotated[
 @contextmanager
 def one_clear_line() -> Iterator[None]:
     try:
-        yield
+        with full_disk.told():
+            yield
     except UserError as error:
         err.print(f"[bold red]distillery:[/] {escaped(str(error))}", soft_wrap=True)
         raise typer.Exit(2) from None

@@ -17,6 +17,7 @@ from prefect.deployments.runner import RunnerDeployment
 from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.exceptions import ObjectNotFound
+from prefect.runner.storage import LocalStorage
 
 from distillery.errors import UserError
 from flows.server import NamedServer, server_at_hand
@@ -42,9 +43,10 @@ def deploy_all(pool_kind: str = "process", file: Path | None = None) -> dict[str
     changes: dict[str, Change] = {}
     with get_client(sync_client=True) as client:
         changes[f"work pool {pool}"] = _work_pool(client, pool, pool_kind)
-        for entry in _entries(file):
+        told = yaml.safe_load((file or _shipped("prefect.yaml")).read_text(encoding="utf-8"))
+        for entry in told["deployments"]:
             changes[f"deployment {entry['name']}/{entry['name']}"] = _deployment(
-                client, entry, pool
+                client, entry, pool, told["pull"]
             )
         for automation in _automations(client):
             changes[f"automation {automation.name}"] = _automation(client, automation)
@@ -56,11 +58,6 @@ def _url() -> str | None:
 
     url: str | None = PREFECT_API_URL.value()
     return url
-
-
-def _entries(file: Path | None) -> list[dict[str, Any]]:
-    text = (file or _shipped("prefect.yaml")).read_text(encoding="utf-8")
-    return list(yaml.safe_load(text)["deployments"])
 
 
 def _shipped(name: str) -> Path:
@@ -89,7 +86,20 @@ def _work_pool(client: SyncPrefectClient, name: str, kind: str) -> Change:
     return "changed"
 
 
-def _deployment(client: SyncPrefectClient, entry: Mapping[str, Any], pool: str) -> Change:
+class _Pulled(LocalStorage):
+    """Where a run finds its code: by prefect.yaml's own steps."""
+
+    def __init__(self, steps: list[dict[str, Any]]) -> None:
+        super().__init__(path=".")
+        self._steps = steps
+
+    def to_pull_step(self) -> Any:
+        return self._steps
+
+
+def _deployment(
+    client: SyncPrefectClient, entry: Mapping[str, Any], pool: str, pull: list[dict[str, Any]]
+) -> Change:
     wanted = RunnerDeployment.from_entrypoint(
         _entrypoint(entry),
         name=entry["name"],
@@ -104,13 +114,14 @@ def _deployment(client: SyncPrefectClient, entry: Mapping[str, Any], pool: str) 
         work_pool_name=pool,
         job_variables=entry["work_pool"]["job_variables"],
     )
+    wanted.storage = _Pulled(pull)
     schedules = list(_schedules(entry))
     try:
         there = client.read_deployment_by_name(f"{wanted.flow_name}/{wanted.name}")
     except ObjectNotFound:
         wanted.apply(schedules=schedules)
         return "made"
-    if _stated(there) == _wanted(wanted, entry, pool):
+    if _stated(there) == _wanted(wanted, entry, pool, pull):
         return "unchanged"
     for schedule in schedules:
         if schedule["slug"] in {one.slug for one in there.schedules}:
@@ -120,9 +131,7 @@ def _deployment(client: SyncPrefectClient, entry: Mapping[str, Any], pool: str) 
 
 
 def _entrypoint(entry: Mapping[str, Any]) -> str:
-    """With dots alone: one with a colon makes every flow run copy the folder it was deployed from,
-    environment and artifacts included, and run in the copy, which is gone when it ends.
-    """
+    """With dots alone: a module, wherever the package is installed, and no file of a folder."""
     return str(entry["entrypoint"]).replace(":", ".")
 
 
@@ -136,8 +145,11 @@ def _schedules(entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def _wanted(deployment: RunnerDeployment, entry: Mapping[str, Any], pool: str) -> dict[str, Any]:
+def _wanted(
+    deployment: RunnerDeployment, entry: Mapping[str, Any], pool: str, pull: list[dict[str, Any]]
+) -> dict[str, Any]:
     return {
+        "pull": pull,
         "entrypoint": _entrypoint(entry),
         **{name: entry[name] for name in ("description", "tags", "parameters")},
         "pool": pool,
@@ -155,6 +167,7 @@ def _stated(there: DeploymentResponse) -> dict[str, Any]:
     """What the server holds, as ``_wanted`` says it."""
     limit, options = there.global_concurrency_limit, there.concurrency_options
     return {
+        "pull": there.pull_steps,
         "entrypoint": there.entrypoint,
         "description": there.description,
         "tags": there.tags,

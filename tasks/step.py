@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,7 +22,7 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.context import TaskRunContext
 from prefect.results import get_result_store
 
-from distillery import __version__, digests, storage, tracking
+from distillery import __version__, digests, full_disk, storage, tracking
 from distillery.errors import UserError
 from distillery.noun import Noun
 from distillery.nouns import Artifact
@@ -47,13 +48,13 @@ def cached_step(function: Callable[P, R]) -> "prefect.Task[P, R]":
         result_serializer="json",
         on_completion=[share_result] if storage.shared() else [],
     )
-    return as_task(function)
+    return as_task(_mendable(function))
 
 
 def fresh_step(function: Callable[P, R]) -> "prefect.Task[P, R]":
     """A task that runs every time: a benchmark is never cached."""
     as_task = prefect.task(name=_name(function), cache_policy=NO_CACHE, persist_result=False)
-    return as_task(function)
+    return as_task(_mendable(function))
 
 
 @dataclass
@@ -97,6 +98,15 @@ def recorded(step: str) -> Iterator[tracking.StepRun]:
 def flow_run_id() -> str:
     """Of the flow run that this task belongs to."""
     return str(prefect.runtime.flow_run.id)
+
+
+def _mendable(function: Callable[P, R]) -> Callable[P, R]:
+    @wraps(function)
+    def step(*args: P.args, **kwargs: P.kwargs) -> R:
+        with full_disk.told():
+            return function(*args, **kwargs)
+
+    return step
 
 
 def _name(function: Callable[..., object]) -> str:

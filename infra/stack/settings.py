@@ -20,6 +20,8 @@ default_permission = READ
 database_uri = {database}
 admin_username = {admin}
 authorization_function = mlflow.server.auth:authenticate_request_basic_auth
+# one worker, so no other holds an old password: a check costs tens of milliseconds a request
+auth_cache_ttl_seconds = 60
 """
 
 
