@@ -14,6 +14,7 @@ _WORDS = (
     "disk quota exceeded",
     "database or disk is full",
     "pytorchstreamwriter failed writing file",
+    "basic_ios::clear: iostream error",
 )
 
 
@@ -25,7 +26,7 @@ def told() -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        if not _is_full_disk(error):
+        if not caused(error):
             raise
         raise UserError(
             f"no space is left for {storage.root()}: make room, for instance with `distillery "
@@ -34,7 +35,8 @@ def told() -> Iterator[None]:
         ) from error
 
 
-def _is_full_disk(error: BaseException | None) -> bool:
+def caused(error: BaseException | None) -> bool:
+    """Whether a disk without room is behind this, however deep."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in _ERRORS:
             return True

@@ -69,3 +69,5 @@ def quiet_libraries() -> None:
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
     for name in ("alembic", "httpx"):
         logging.getLogger(name).setLevel(logging.ERROR)
+    # what it writes about a database's error, it raises as well
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)

@@ -38,6 +38,18 @@ RESULTS = storage.results()
 logging.getLogger("distillery").setLevel(logging.INFO)
 
 
+def _without_traceback(record: logging.LogRecord) -> bool:
+    """What a user can mend is one line here too."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, UserError) or full_disk.caused(error):
+        record.exc_info = None
+    return True
+
+
+for _name_of_prefects in ("task_runs", "task_engine", "flow_runs", "flow_engine"):
+    logging.getLogger(f"prefect.{_name_of_prefects}").addFilter(_without_traceback)
+
+
 def cached_step(function: Callable[P, R]) -> "prefect.Task[P, R]":
     """A task whose result is kept, and whose work is not done twice."""
     as_task = prefect.task(

@@ -33,7 +33,7 @@ def test_a_full_disk_is_one_line_and_loses_nothing(home: Home) -> None:
     assert full.returncode == 2, full.stderr
     (line,) = [one for one in full.stderr.splitlines() if one.startswith("distillery:")]
     assert "no space is left" in line
-    assert "Traceback" not in full.stderr
+    assert "Traceback" not in full.stderr, full.stderr
     storage = home.folder / "storage"
     subprocess.run(["mount", "-o", "remount,size=1g", str(storage)], check=True)
     done = home.compress(*_RECIPE[len(TINY) :])
