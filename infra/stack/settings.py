@@ -89,6 +89,8 @@ class Settings(Noun):
             "PREFECT_API_URL": f"{self.prefect_address}/api",
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_LOGGING_EXTRA_LOGGERS": "distillery",
+            # what the server answers while its database starts again
+            "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
             "MLFLOW_TRACKING_URI": self.mlflow_address,
             "MLFLOW_TRACKING_USERNAME": ADMIN,
             "MLFLOW_TRACKING_PASSWORD": self.secrets.mlflow,
