@@ -126,6 +126,8 @@ def test_the_form_explains_and_bounds_its_fields(server: Server) -> None:
     assert temperature["title"] == "Temperature"
     assert temperature["anyOf"][0]["exclusiveMinimum"] == 0
     assert temperature["description"]
+    recipe = definitions["Recipe"]["properties"]
+    assert recipe["name"]["position"] < recipe["data"]["position"] < recipe["gates"]["position"]
     for name in ("Recipe", "Data", "Gates", "Training"):
         for field, schema in definitions[name]["properties"].items():
             # a field that refers to a definition is headed by that definition's title
