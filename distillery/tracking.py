@@ -459,20 +459,6 @@ def version_by_number(model: str, number: str) -> RegisteredVersion | None:
         raise
 
 
-def promote(version: RegisteredVersion) -> None:
-    """``champion`` moves to this version, ``previous`` to the one it was on. Repeatable.
-
-    ``previous`` moves first: a crash between the two leaves both on the old champion.
-    """
-    client = MlflowClient()
-    reigning = champion(version.model)
-    if reigning is not None and reigning.version == version.version:
-        return
-    if reigning is not None:
-        client.set_registered_model_alias(version.model, PREVIOUS, reigning.version)
-    client.set_registered_model_alias(version.model, CHAMPION, version.version)
-
-
 def tag_version(version: RegisteredVersion, tags: Mapping[str, str]) -> None:
     """Set tags of a registered version."""
     for name, value in tags.items():

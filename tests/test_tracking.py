@@ -118,20 +118,18 @@ def test_equal_content_is_registered_once() -> None:
     assert len(MlflowClient().search_model_versions("name = 'm'")) == 2
 
 
-def test_the_champion_moves_and_its_predecessor_is_previous() -> None:
+def test_an_alias_names_one_version_and_then_another() -> None:
     tracking.open_flow_run("recipe", "flow-1", {})
     assert tracking.champion("m") is None
     with tracking.step_run("flow-1", "register") as step:
         first = tracking.register(_candidate("one"), model="m", tags={}, step=step)
         second = tracking.register(_candidate("two"), model="m", tags={}, step=step)
-    tracking.promote(first)
-    assert tracking.version_by_alias("m", "previous") is None
-    tracking.promote(second)
-    tracking.promote(second)  # repeating it must not make the champion its own predecessor
-    champion, previous = tracking.champion("m"), tracking.version_by_alias("m", "previous")
-    assert champion is not None
-    assert previous is not None
-    assert (champion.version, previous.version) == (second.version, first.version)
+    for version in (first, second, second):
+        tracking.set_alias(version, tracking.CHAMPION)
+        champion = tracking.champion("m")
+        assert champion is not None
+        assert champion.version == version.version
+    assert tracking.version_by_alias("m", tracking.PREVIOUS) is None
 
 
 def test_what_is_downloaded_is_what_was_registered() -> None:

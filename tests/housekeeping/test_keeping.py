@@ -109,7 +109,7 @@ def test_an_aliased_version_survives_with_its_lineage_and_can_be_loaded() -> Non
     teacher = _flow_run("teachers")
     champion = _flow_run("champions", parent=teacher.version)
     old = _flow_run("forgotten")
-    tracking.promote(champion)
+    tracking.set_alias(champion, tracking.CHAMPION)
     _aged()
 
     tidied = _tidy()
@@ -230,7 +230,7 @@ def test_a_version_that_is_named_meanwhile_stops_everything() -> None:
     version = _flow_run("forgotten")
     _aged()
     planned = _plan()
-    tracking.promote(version)
+    tracking.set_alias(version, tracking.CHAMPION)
     before = _stored()
     with pytest.raises(UserError, match=r"m/1 was named champion"):
         keeping.carry_out(planned)
