@@ -13,7 +13,7 @@ from gateways import Shelf
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from distillery import storage, tracking, tracking_inventory
+from distillery import storage, tracking
 from distillery.deployment.base import Place
 from distillery.errors import UserError
 from distillery.housekeeping import keeping, storage_house
@@ -21,6 +21,7 @@ from distillery.housekeeping.keeping import Tidied
 from distillery.housekeeping.retention import Plan, Retention, plan
 from distillery.nouns import Artifact, RegisteredVersion
 from distillery.runtimes.base import Card
+from distillery.tracking import inventory
 
 NOW = Retention(age_days=0, flow_runs=0, versions=0, stale_hours=1)
 _LONG_AGO = time.time() - 90 * 86_400
@@ -280,7 +281,7 @@ def test_killed_halfway_the_next_time_finishes(after: int) -> None:
     assert _stored() == set()
     assert _files_in_mlflow() == 0
     assert _versions() == set()
-    assert tracking_inventory.runs() == ()
+    assert inventory.runs() == ()
 
 
 def test_a_path_outside_the_storage_is_refused() -> None:
