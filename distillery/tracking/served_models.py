@@ -1,6 +1,7 @@
 """What is served, from the registry's side: a candidate logged as a pyfunc model, and asked."""
 
 import base64
+import json
 import shutil
 import tempfile
 import warnings
@@ -60,8 +61,7 @@ def register(
         info = mlflow.pyfunc.log_model(
             name=candidate.name.replace(" ", "-"),
             python_model=str(_LIBRARY / "serving" / _served_by(card)),
-            artifacts={"candidate": str(folder)},
-            model_config={"threads": threads},
+            artifacts={"candidate": str(folder), "serving": str(_settings(Path(staging), threads))},
             code_paths=[str(_runtime_package(Path(staging)))],
             signature=_signature(card),
             pip_requirements=_requirements(card),
@@ -170,6 +170,14 @@ def _requirements(card: "Card") -> list[str]:
     if card.kind == "image":
         packages.append("pillow")
     return [f"{package}=={installed(package)}" for package in packages]
+
+
+def _settings(staging: Path, threads: int) -> Path:
+    """How it is served. No ``model_config``, which MLflow also logs as parameters of the run: they
+    cannot change, and a step registers candidates with different threads."""
+    file = staging / "serving.json"
+    file.write_text(json.dumps({"threads": threads}), encoding="utf-8")
+    return file
 
 
 def _runtime_package(staging: Path) -> Path:
