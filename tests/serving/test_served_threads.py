@@ -115,7 +115,10 @@ def test_two_of_one_step_keep_their_own_threads_and_the_run_has_none(
 def test_a_version_from_before_these_were_a_file_keeps_its_threads(tmp_path: Path) -> None:
     candidate = save_candidate(tmp_path / "candidate")
     model = TextClassifier()
-    model.load_context(PythonModelContext({"candidate": str(candidate)}, {"threads": 1}))
+    context = PythonModelContext(  # type: ignore[no-untyped-call]
+        {"candidate": str(candidate)}, {"threads": 1}
+    )
+    model.load_context(context)
     assert model.threads == 1
 
 
