@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from distillery import storage
 from distillery.benchmarking.plan import Entry
 from distillery.measurements import Fingerprint, Measurement
 from distillery.nouns import Artifact, Candidate, Checkpoint, Dataset, Parity, Quality, Split
@@ -76,6 +77,17 @@ def make_candidate(name: str = "small fp32", **overrides: Any) -> Candidate:
         "label_names": LABELS,
     }
     return Candidate.model_validate(fields | overrides)
+
+
+def store_candidate(content: str) -> Candidate:
+    """One whose folder is in the storage. No engine opens it: its graph is this text."""
+    with storage.new_folder() as folder:
+        Card(name=content, label_names=LABELS, max_length=8, is_pair=False, pad_token_id=0).write(
+            folder
+        )
+        (folder / "model.onnx").write_text(content)
+        artifact = storage.put(folder, "candidate")
+    return make_candidate(f"{content} int8", precision="int8", artifact=artifact)
 
 
 def make_parity(**overrides: Any) -> Parity:

@@ -14,7 +14,8 @@ from sklearn.metrics import f1_score  # type: ignore[import-untyped]
 
 from distillery import evaluation, storage
 from distillery.data import preparation
-from distillery.data.preparation import Rows, Splits
+from distillery.data.preparation import Splits
+from distillery.data.rows import Rows
 from distillery.nouns import Candidate, Dataset, Quality
 from distillery.recipe import Data
 from distillery.runtimes.base import Card

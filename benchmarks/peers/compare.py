@@ -38,6 +38,7 @@ from distillery.benchmarking.comparison import compared
 from distillery.benchmarking.fingerprint import fingerprint
 from distillery.benchmarking.percentiles import percentile
 from distillery.data import preparation
+from distillery.data.rows import Rows
 from distillery.evaluation import gain, macro_f1
 from distillery.measurements import Measurement, Offline, Scenario
 from distillery.nouns import Candidate, Checkpoint, Quality
@@ -151,7 +152,7 @@ def _found(candidate: Candidate, tokens: int) -> Subject:
     return find(str(storage.fetch(candidate.artifact)), tokens)
 
 
-def _quality(form: Form, label_names: Sequence[str], test: preparation.Rows) -> Quality:
+def _quality(form: Form, label_names: Sequence[str], test: Rows) -> Quality:
     """Each text by itself, as in single stream."""
     engine = open_engine(form.subject.folder, form.subject.runtime, threads=1)
     predictions = [int(engine.logits(engine.encode([text]))[0].argmax()) for text in test.texts]

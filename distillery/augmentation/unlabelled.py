@@ -83,8 +83,8 @@ class Unlabelled(Augmentation):
                     yield row[0] if self.text_pair is None else row
 
     def _rows(self) -> "datasets.Dataset":
-        # preparation imports the recipe, which lists this class
-        from distillery.data.preparation import load_source
+        # sources imports the recipe, which lists this class
+        from distillery.data.sources import load_source
         from distillery.recipe import Data
 
         wanted = Data(source=self.source, config=self.config, train_split=self.split)

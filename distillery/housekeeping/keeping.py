@@ -4,13 +4,14 @@ import logging
 import time
 from collections.abc import Mapping
 
-from distillery import tracking, tracking_inventory
+from distillery import tracking
 from distillery.deployment.base import DeploymentError, Place
 from distillery.errors import UserError
 from distillery.housekeeping import storage_house
 from distillery.housekeeping.inventory import Inventory, Stored, TrackedRun, Version
 from distillery.housekeeping.retention import Plan, Removal
 from distillery.noun import Noun
+from distillery.tracking import deletion, inventory
 
 log = logging.getLogger(__name__)
 
@@ -38,15 +39,15 @@ class Tidied(Noun):
 def take_inventory(places: Mapping[str, Place | UserError]) -> Inventory:
     """Everything that distillery has made. ``places``: where each model is served, or why that is
     not known; of such a model nothing is given away."""
-    runs = tracking_inventory.runs()
-    versions = tracking_inventory.versions()
+    runs = inventory.runs()
+    versions = inventory.versions()
     served, silent = _served(places)
     stored = storage_house.listed()
     return Inventory(
         now=time.time(),
         runs=runs,
         versions=versions,
-        logged_models=tracking_inventory.logged_models(runs),
+        logged_models=inventory.logged_models(runs),
         stored=(*stored, *_reports_elsewhere(versions, runs, stored)),
         served=served,
         silent=silent,
@@ -73,11 +74,7 @@ def carry_out(plan: Plan) -> Tidied:
         applied=True,
         removed=len(plan.removals) - len(skipped),
         skipped=tuple(skipped),
-        to_do=(
-            tracking_inventory.admins_command()
-            if in_mlflow and tracking_inventory.is_behind_a_server()
-            else ""
-        ),
+        to_do=deletion.admins_command() if in_mlflow and tracking.is_behind_a_server() else "",
     )
 
 
@@ -85,11 +82,11 @@ def _remove(removal: Removal) -> bool:
     match removal.kind:
         case "version":
             _refuse_aliased(removal)
-            tracking_inventory.remove_version(*_split(removal.name))
+            deletion.remove_version(*_split(removal.name))
         case "model files":
-            tracking_inventory.remove_logged_model(removal.name)
+            deletion.remove_logged_model(removal.name)
         case "run":
-            tracking_inventory.remove_run(removal.name)
+            deletion.remove_run(removal.name)
         case _:
             assert removal.used_at is not None, "of the storage"
             return storage_house.remove(removal.name, removal.used_at)
@@ -97,7 +94,7 @@ def _remove(removal: Removal) -> bool:
 
 
 def _refuse_aliased(removal: Removal) -> None:
-    aliases = tracking_inventory.aliases_of(*_split(removal.name))
+    aliases = deletion.aliases_of(*_split(removal.name))
     if aliases:
         raise UserError(
             f"{removal.name} was named {', '.join(aliases)} while it was about to be deleted; "

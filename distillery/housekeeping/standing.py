@@ -4,11 +4,12 @@ from collections.abc import Mapping
 
 from pydantic import Field
 
-from distillery import provenance, storage, tracking_inventory
+from distillery import provenance, storage
 from distillery.deployment.base import DeploymentError, Place, Served
 from distillery.errors import UserError
 from distillery.housekeeping.inventory import RegisteredModel
 from distillery.noun import Noun
+from distillery.tracking import inventory
 
 _FLOW_RUNS = 8
 _REFUSALS = 3
@@ -65,10 +66,8 @@ def nothing_yet(tracking_uri: str) -> Standing:
 
 def take(tracking_uri: str, places: Mapping[str, Place | UserError]) -> Standing:
     """As MLflow and the places say now. Nothing is written."""
-    models = tuple(
-        _model(found, places.get(found.name)) for found in tracking_inventory.registered_models()
-    )
-    running = tracking_inventory.running()
+    models = tuple(_model(found, places.get(found.name)) for found in inventory.registered_models())
+    running = inventory.running()
     return Standing(
         tracking_uri=tracking_uri,
         storage_root=str(storage.root()),
@@ -80,7 +79,7 @@ def take(tracking_uri: str, places: Mapping[str, Place | UserError]) -> Standing
                 started_at=run.started_at,
                 flow_run_id=run.flow_run_id,
             )
-            for run in tracking_inventory.last_flow_runs(_FLOW_RUNS)
+            for run in inventory.last_flow_runs(_FLOW_RUNS)
         ),
         stuck=(
             *(line for model in models for line in _stuck(model)),

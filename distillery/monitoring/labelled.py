@@ -8,7 +8,7 @@ from typing import Any
 
 from distillery.data import preparation
 from distillery.data.examples import Example
-from distillery.data.preparation import Rows
+from distillery.data.rows import Rows
 from distillery.deployment.base import Served
 from distillery.errors import UserError
 from distillery.monitoring import merit

@@ -5,6 +5,7 @@ Depends on onnxruntime, tokenizers, numpy and pandas only, and for images on pil
 benchmarked, with the threads that it was benchmarked with.
 """
 
+import json
 import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ class Served(PythonModel):
 
         Raises ``ValueError`` where ``DISTILLERY_THREADS`` is no number of threads.
         """
-        self.threads = served_threads(context.model_config or {}, os.environ)
+        self.threads = served_threads(_settings(context), os.environ)
         self._engine = OnnxRuntimeCpu(Path(context.artifacts["candidate"]), threads=self.threads)
 
     def predict(
@@ -75,6 +76,14 @@ class Served(PythonModel):
                 ],
             }
         )
+
+
+def _settings(context: PythonModelContext) -> Mapping[str, object]:
+    file = context.artifacts.get("serving")
+    if file is None:  # an older version, loaded beside today's code
+        return context.model_config or {}
+    found: Mapping[str, object] = json.loads(Path(file).read_text(encoding="utf-8"))
+    return found
 
 
 def served_threads(configured: Mapping[str, object], environment: Mapping[str, str]) -> int:

@@ -14,7 +14,7 @@ _ASK = """
 import sys, time
 import datasets
 from transformers import AutoConfig, AutoTokenizer
-from distillery.data import preparation
+from distillery.data import sources
 from distillery.errors import UserError
 from distillery.recipe import Data
 from distillery.teachers import hub
@@ -22,7 +22,7 @@ from distillery.teachers import hub
 asks = [
     lambda: hub.config_of("google-bert/bert-base-uncased"),
     lambda: hub.tokenizer_of("google-bert/bert-base-uncased"),
-    lambda: preparation.load_source(Data(source="clinc/clinc_oos", config="plus")),
+    lambda: sources.load_source(Data(source="clinc/clinc_oos", config="plus")),
 ]
 started = time.monotonic()
 for ask in asks:

@@ -13,7 +13,7 @@ from gateways import Shelf
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from distillery import storage, tracking, tracking_inventory
+from distillery import storage, tracking
 from distillery.deployment.base import Place
 from distillery.errors import UserError
 from distillery.housekeeping import keeping, storage_house
@@ -21,6 +21,7 @@ from distillery.housekeeping.keeping import Tidied
 from distillery.housekeeping.retention import Plan, Retention, plan
 from distillery.nouns import Artifact, RegisteredVersion
 from distillery.runtimes.base import Card
+from distillery.tracking import inventory
 
 NOW = Retention(age_days=0, flow_runs=0, versions=0, stale_hours=1)
 _LONG_AGO = time.time() - 90 * 86_400
@@ -109,7 +110,7 @@ def test_an_aliased_version_survives_with_its_lineage_and_can_be_loaded() -> Non
     teacher = _flow_run("teachers")
     champion = _flow_run("champions", parent=teacher.version)
     old = _flow_run("forgotten")
-    tracking.promote(champion)
+    tracking.set_alias(champion, tracking.CHAMPION)
     _aged()
 
     tidied = _tidy()
@@ -230,7 +231,7 @@ def test_a_version_that_is_named_meanwhile_stops_everything() -> None:
     version = _flow_run("forgotten")
     _aged()
     planned = _plan()
-    tracking.promote(version)
+    tracking.set_alias(version, tracking.CHAMPION)
     before = _stored()
     with pytest.raises(UserError, match=r"m/1 was named champion"):
         keeping.carry_out(planned)
@@ -280,7 +281,7 @@ def test_killed_halfway_the_next_time_finishes(after: int) -> None:
     assert _stored() == set()
     assert _files_in_mlflow() == 0
     assert _versions() == set()
-    assert tracking_inventory.runs() == ()
+    assert inventory.runs() == ()
 
 
 def test_a_path_outside_the_storage_is_refused() -> None:

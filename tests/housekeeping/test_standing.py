@@ -38,7 +38,7 @@ def champion() -> RegisteredVersion:
             tags={"distillery.candidate": "small int8", "distillery.accuracy": "0.91"},
             step=step,
         )
-    tracking.promote(version)
+    tracking.set_alias(version, tracking.CHAMPION)
     return version
 
 

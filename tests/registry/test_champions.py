@@ -24,7 +24,8 @@ def _a_champion(storage_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tracking.open_flow_run("recipe", "flow-1", {})
     with tracking.step_run("flow-1", "register") as step:
         candidate = make_candidate("one int8", precision="int8", artifact=artifact)
-        tracking.promote(tracking.register(candidate, model="m", tags={}, step=step))
+        version = tracking.register(candidate, model="m", tags={}, step=step)
+    tracking.set_alias(version, tracking.CHAMPION)
 
 
 def test_it_is_measured_again_beside_its_challengers() -> None:

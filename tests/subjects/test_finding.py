@@ -33,6 +33,7 @@ def test_a_registered_model_brings_its_merit(
     tracking.open_flow_run("recipe", "flow-1", {})
     with tracking.step_run("flow-1", "register") as step:
         candidate = make_candidate("one int8", artifact=artifact)
-        tracking.promote(tracking.register(candidate, model="m", tags=tags, step=step))
+        version = tracking.register(candidate, model="m", tags=tags, step=step)
+    tracking.set_alias(version, tracking.CHAMPION)
     assert find("models:/m@champion", tokens=8).merit == merit
     assert find(str(storage.fetch(artifact)), tokens=8).merit is None

@@ -1,27 +1,13 @@
-"""MLflow's back door, for keeping house: everything distillery has there, and away with it.
+"""Everything that distillery has in MLflow, as plain values: what housekeeping plans with."""
 
-``delete_run`` and ``delete_model_version`` only hide; files and rows stay until MLflow's garbage
-collection, ``mlflow gc``. That is done here where the store is a database that this process opens
-itself. Its command line is not used, since it also empties the rest of MLflow's bin, which may hold
-what people mean to restore. Behind a tracking server, whoever runs the server has to do it.
-"""
-
-import logging
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlparse
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import LifecycleStage, Run, ViewType
-from mlflow.exceptions import MlflowException
-from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-from mlflow.tracking._tracking_service.utils import _get_store
 
-from distillery import tracking
 from distillery.housekeeping.inventory import (
     FlowRun,
     LoggedModel,
@@ -30,33 +16,19 @@ from distillery.housekeeping.inventory import (
     Version,
 )
 from distillery.housekeeping.storage_house import size_of
+from distillery.tracking.deletion import CONDEMNED, database, local_folder
+from distillery.tracking.runs import WATCHES
+from distillery.tracking.server import is_behind_a_server
+from distillery.tracking.versions import DIGEST
 
-log = logging.getLogger(__name__)
-
-_CONDEMNED = "distillery.condemned"
-_GONE = "RESOURCE_DOES_NOT_EXIST"
 _UNKNOWN = "unknown"
 _MOST_RUNNING = 10_000
-
-
-def is_behind_a_server() -> bool:
-    """Whether files and rows are out of this process's reach."""
-    return mlflow.get_tracking_uri().startswith(("http://", "https://"))
-
-
-def admins_command() -> str:
-    """What whoever runs the tracking server has to do for the files to go."""
-    return (
-        f"on the MLflow server: mlflow gc --tracking-uri {mlflow.get_tracking_uri()} "
-        "--backend-store-uri DATABASE --artifacts-destination STORE; it empties MLflow's bin, "
-        "including what others have deleted"
-    )
 
 
 def runs() -> tuple[TrackedRun, ...]:
     """Those of distillery's making, and those whose deletion was begun."""
     found = []
-    for tag in ("distillery.flow_run_id", tracking.WATCHES):
+    for tag in ("distillery.flow_run_id", WATCHES):
         found += mlflow.search_runs(
             search_all_experiments=True,
             filter_string=f"tags.`{tag}` != ''",
@@ -75,14 +47,14 @@ def versions() -> tuple[Version, ...]:
     return tuple(
         _version(found, tuple(sorted(aliases.get((found.name, str(found.version)), ()))))
         for found in _versions()
-        if tracking.DIGEST in found.tags
+        if DIGEST in found.tags
     )
 
 
 def logged_models(tracked: tuple[TrackedRun, ...]) -> tuple[LoggedModel, ...]:
     """Of distillery's runs, and those whose deletion was begun."""
     ours = {run.run_id for run in tracked}
-    foreign = {_model_id(found) for found in _versions() if tracking.DIGEST not in found.tags}
+    foreign = {_model_id(found) for found in _versions() if DIGEST not in found.tags}
     condemned = list(_condemned_models())
     return tuple(
         LoggedModel(
@@ -145,84 +117,10 @@ def _flow_runs(filter_string: str, count: int) -> tuple[FlowRun, ...]:
     )
 
 
-def aliases_of(model: str, version: str) -> tuple[str, ...]:
-    """As they are now; none of a version that is gone."""
-    try:
-        return tuple(MlflowClient().get_model_version(model, version).aliases)
-    except MlflowException as error:
-        if error.error_code == _GONE:
-            return ()
-        raise
-
-
-def remove_version(model: str, version: str) -> None:
-    """From the registry; its files stay. Repeatable."""
-    try:
-        MlflowClient().delete_model_version(model, version)
-    except MlflowException as error:
-        if error.error_code != _GONE:
-            raise
-
-
-def remove_logged_model(model_id: str) -> None:
-    """With its files, where they are in reach. Repeatable: marked first, so that it is found again
-    where this is killed."""
-    client = MlflowClient()
-    try:
-        client.set_logged_model_tags(model_id, {_CONDEMNED: "true"})
-        client.delete_logged_model(model_id)
-    except MlflowException as error:
-        if error.error_code not in (_GONE, "INVALID_PARAMETER_VALUE"):
-            raise  # else it was hidden before, or is gone
-    if is_behind_a_server():
-        return
-    store = _database()
-    try:
-        location = store.get_logged_model(model_id, allow_deleted=True).artifact_location
-    except MlflowException as error:
-        if error.error_code == _GONE:
-            return
-        raise
-    _remove_files(location)
-    store._hard_delete_logged_model(model_id)
-
-
-def remove_run(run_id: str) -> None:
-    """With its files, where they are in reach. Repeatable, in the same way."""
-    client = MlflowClient()
-    try:
-        run = client.get_run(run_id)
-        if run.info.lifecycle_stage != LifecycleStage.DELETED:
-            client.set_tag(run_id, _CONDEMNED, "true")
-            client.delete_run(run_id)
-    except MlflowException as error:
-        if error.error_code == _GONE:
-            return
-        raise
-    if is_behind_a_server():
-        return
-    _remove_files(run.info.artifact_uri)
-    _database()._hard_delete_run(run_id)
-
-
-def _database() -> Any:
-    """What ``mlflow gc`` uses: it alone deletes for good."""
-    return _get_store()  # type: ignore[no-untyped-call]
-
-
-def _remove_files(location: str) -> None:
-    files: Any = get_artifact_repository(location)
-    files.delete_artifacts()
-    folder = _local(location)
-    if folder is not None and folder.name == "artifacts":
-        with suppress(OSError):  # MLflow empties <id>/artifacts and leaves <id>; if it is not empty
-            folder.parent.rmdir()
-
-
 def _is_listed(run: Run) -> bool:
     deleted = run.info.lifecycle_stage == LifecycleStage.DELETED
     # what people deleted is theirs to restore; behind a server, ours waits for the admin
-    return not deleted or (_CONDEMNED in run.data.tags and not is_behind_a_server())
+    return not deleted or (CONDEMNED in run.data.tags and not is_behind_a_server())
 
 
 def _run(run: Run) -> TrackedRun:
@@ -234,7 +132,7 @@ def _run(run: Run) -> TrackedRun:
         name=info.run_name or "",
         flow_run_id=tags.get("distillery.flow_run_id", ""),
         is_parent=not tags.get("distillery.step"),
-        watches=tags.get(tracking.WATCHES, ""),
+        watches=tags.get(WATCHES, ""),
         is_running=info.status == "RUNNING",
         is_condemned=info.lifecycle_stage == LifecycleStage.DELETED,
         started_at=info.start_time / 1000,
@@ -292,10 +190,10 @@ def _logged_models() -> list[Any]:
 def _condemned_models() -> Iterator[Any]:
     if is_behind_a_server():
         return
-    store = _database()
+    store = database()
     for model_id in store._get_deleted_logged_models():
         found = store.get_logged_model(model_id, allow_deleted=True)
-        if _CONDEMNED in found.tags:
+        if CONDEMNED in found.tags:
             yield found
 
 
@@ -311,12 +209,5 @@ def _all_pages(ask: Any) -> list[Any]:
 
 
 def _size(location: str) -> int | None:
-    folder = _local(location)
+    folder = local_folder(location)
     return None if folder is None else size_of(folder)
-
-
-def _local(location: str) -> Path | None:
-    parsed = urlparse(location)
-    if parsed.scheme not in ("", "file"):
-        return None
-    return Path(unquote(parsed.path))

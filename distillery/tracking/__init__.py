@@ -1,0 +1,85 @@
+"""The only door to MLflow: runs, registered versions, and the models in them.
+
+What keeping house needs of it stands apart, in ``inventory`` and ``deletion``.
+"""
+
+from distillery.tracking.runs import (
+    close_flow_run,
+    close_orphans,
+    mark_cancelled,
+    open_flow_run,
+    open_flow_runs,
+    open_watch_run,
+    run_text,
+    step_run,
+    watch_run,
+)
+from distillery.tracking.served_models import predict, register
+from distillery.tracking.server import (
+    connect,
+    ensure_webhook,
+    is_behind_a_server,
+    run_link,
+    version_link,
+)
+from distillery.tracking.versions import (
+    CHAMPION,
+    PREVIOUS,
+    champion,
+    download,
+    download_model,
+    file_of,
+    find_version,
+    model_tags,
+    remove_alias,
+    set_alias,
+    tag_model,
+    tag_version,
+    tags_of,
+    tags_of_models,
+    untag_model,
+    untag_version,
+    version_at,
+    version_by_alias,
+    version_by_number,
+)
+from distillery.tracking.writing import StepRun
+
+__all__ = [
+    "CHAMPION",
+    "PREVIOUS",
+    "StepRun",
+    "champion",
+    "close_flow_run",
+    "close_orphans",
+    "connect",
+    "download",
+    "download_model",
+    "ensure_webhook",
+    "file_of",
+    "find_version",
+    "is_behind_a_server",
+    "mark_cancelled",
+    "model_tags",
+    "open_flow_run",
+    "open_flow_runs",
+    "open_watch_run",
+    "predict",
+    "register",
+    "remove_alias",
+    "run_link",
+    "run_text",
+    "set_alias",
+    "step_run",
+    "tag_model",
+    "tag_version",
+    "tags_of",
+    "tags_of_models",
+    "untag_model",
+    "untag_version",
+    "version_at",
+    "version_by_alias",
+    "version_by_number",
+    "version_link",
+    "watch_run",
+]
