@@ -6,8 +6,9 @@ MODEL is an ONNX candidate's folder (``model.onnx``, ``tokenizer.json``, ``candi
 is the model alone, tokens in and logits out, in processes that take turns in random order, each
 over the same texts in the same round, all blocked but one; sessions have equal options:
 
-- distillery: the worker that ``distillery benchmark`` drives, and a second such process, which
-  shows how far equal processes differ;
+- distillery: the worker that ``distillery benchmark`` drives, tokens made before the first request,
+  and a second such process, which shows how far equal processes differ;
+- distillery, within requests: the model's part of requests that tokenize first, as it reports it;
 - onnxruntime: the loop and session of its ``bert_perf_test``, from its own wheel;
 - optimum-benchmark, session: the loop of its inference scenario around its backend's session;
 - optimum-benchmark: the same as it comes, with optimum's ORTModel around that session.
@@ -54,6 +55,13 @@ _OTHERS = (
     ("onnxruntime bert_perf_test", "onnxruntime_loop", ()),
     ("optimum-benchmark, session", "optimum_loop", ("session",)),
     ("optimum-benchmark", "optimum_loop", ()),
+)
+
+# name, what the worker is asked
+_OURS = (
+    ("distillery", "model_only"),
+    ("distillery, a second process", "model_only"),
+    ("distillery, within requests", "single"),
 )
 
 Turn = Callable[[Sequence[int]], list[float]]
@@ -145,8 +153,8 @@ def _model(folder: Path, texts: Sequence[str], threads: int, rounds: int, python
         texts_file = work / "texts.json"
         texts_file.write_text(json.dumps(texts), encoding="utf-8")
         turns = {
-            name: _ours(stack, entry, threads, texts_file, work / name)
-            for name in ("distillery", "distillery, a second process")
+            name: _ours(stack, command, entry, threads, texts_file, work / name)
+            for name, command in _OURS
         }
         for name, module, options in _OTHERS:
             graph = (folder / "model.onnx").absolute()
@@ -172,14 +180,16 @@ def _model(folder: Path, texts: Sequence[str], threads: int, rounds: int, python
     )
 
 
-def _ours(stack: ExitStack, entry: Entry, threads: int, texts: Path, stderr: Path) -> Turn:
+def _ours(
+    stack: ExitStack, command: str, entry: Entry, threads: int, texts: Path, stderr: Path
+) -> Turn:
     worker = stack.enter_context(WorkerProcess(entry, threads, stderr))
     worker.ask("read", texts=str(texts))
     worker.ask("open", **worker.opening, row=0)
     worker.ask("warm_up", rows=list(range(_PER_TURN)), padding="longest_of_batch")
 
     def turn(rows: Sequence[int]) -> list[float]:
-        found: list[float] = worker.ask("single", rows=rows, padding="longest_of_batch")["model_ms"]
+        found: list[float] = worker.ask(command, rows=rows, padding="longest_of_batch")["model_ms"]
         return found
 
     return turn

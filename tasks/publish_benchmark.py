@@ -30,5 +30,10 @@ def publish_benchmark(findings: BenchmarkFindings, run_id: str, folder: Path | N
         tables.as_markdown(model_rows(findings)), key="benchmark", description="Every model"
     )
     address = place.absolute().as_uri() if folder else storage.share_report(place)
-    create_link_artifact(f"{address}/report.html", link_text="Report", key="benchmark-report")
+    create_link_artifact(
+        f"{address}/report.html",
+        link_text="Report",
+        key="benchmark-report",
+        description="Everything on one page",
+    )
     return report

@@ -72,9 +72,15 @@ def publish_report(findings: Findings, run_id: str) -> Path:
             description="Accuracy against temperature",
         )
     address = storage.share_report(folder)
-    create_link_artifact(f"{address}/report.html", link_text="Report", key="report")
+    create_link_artifact(
+        f"{address}/report.html",
+        link_text="Report",
+        key="report",
+        description="Everything on one page",
+    )
     for text, link in _pages(findings, run_id):
-        create_link_artifact(link, link_text=text, key=text.lower().replace(" ", "-"))
+        key = text.lower().replace(" ", "-")
+        create_link_artifact(link, link_text=text, key=key, description=f"{text}'s page")
     return report
 
 

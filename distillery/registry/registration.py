@@ -51,6 +51,7 @@ def register(
             tags=_tags(candidate, quality[candidate.name], measured, parent, origin),
             step=step,
             threads=measured.threads if measured else 0,
+            description=_description(candidate, quality[candidate.name], measured),
         )
         if measured is not None:
             _served_as_measured(version, measured)
@@ -65,6 +66,21 @@ def _served_as_measured(version: RegisteredVersion, measurement: Measurement) ->
     threads = str(measurement.threads)
     if tracking.tags_of(version).get(_THREADS) != threads:
         tracking.tag_version(version, {_THREADS: threads})
+
+
+def _description(candidate: Candidate, quality: Quality, measured: Measurement | None) -> str:
+    """``one-layer int8: accuracy 92.00 %, 0.72 MB, p50 0.412 ms``."""
+    facts = [
+        f"Spearman {quality.merit:.4f}"
+        if quality.label_kind == "score"
+        else f"accuracy {100 * quality.merit:.2f} %",
+        f"{candidate.size_bytes / 1e6:.2f} MB",
+    ]
+    if measured is not None:
+        facts.append(f"p50 {np.median(measured.latencies_ms):.3f} ms")
+    if candidate.role == "control":
+        facts.append("trained to compare with, never promoted")
+    return f"{candidate.name}: {', '.join(facts)}"
 
 
 def _parents_first(candidate: Candidate) -> tuple[bool, bool]:

@@ -42,13 +42,19 @@ _SERVED_FILES = (
 
 
 def register(
-    candidate: Candidate, *, model: str, tags: Mapping[str, str], step: StepRun, threads: int = 0
+    candidate: Candidate,
+    *,
+    model: str,
+    tags: Mapping[str, str],
+    step: StepRun,
+    threads: int = 0,
+    description: str = "",
 ) -> RegisteredVersion:
     """The candidate as a version of the registered model, once a digest.
 
-    It is served with so many ``threads``, as it was measured; 0 is one a core. Must be called
-    inside its ``step_run``. Registering the same content again returns the version there is,
-    whoever made it.
+    It is served with so many ``threads``, as it was measured; 0 is one a core. The ``description``
+    is for whoever chooses a version on MLflow's page. Must be called inside its ``step_run``.
+    Registering the same content again returns the version there is, whoever made it.
     """
     existing = find_version(model, candidate.digest)
     if existing is not None:
@@ -72,6 +78,7 @@ def register(
         model_id=info.model_id,
         run_id=step.run_id,
         tags={DIGEST: candidate.digest, **tags},
+        description=description,
     )
 
 

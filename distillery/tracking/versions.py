@@ -32,13 +32,24 @@ def find_version(model: str, digest: str) -> RegisteredVersion | None:
 
 
 def add_version(
-    model: str, *, source: str, model_id: str, run_id: str, tags: Mapping[str, str]
+    model: str,
+    *,
+    source: str,
+    model_id: str,
+    run_id: str,
+    tags: Mapping[str, str],
+    description: str,
 ) -> RegisteredVersion:
     """A new version of the registered model, which is made where there is none."""
     client = MlflowClient()
     _ensure_model(client, model)
     version = client.create_model_version(
-        model, source=source, run_id=run_id, model_id=model_id, tags=dict(tags)
+        model,
+        source=source,
+        run_id=run_id,
+        model_id=model_id,
+        tags=dict(tags),
+        description=description or None,
     )
     return _registered(model, version)
 

@@ -15,7 +15,7 @@ from factories import make_entry
 from distillery.benchmarking.driver import measure
 from distillery.benchmarking.fingerprint import available_cores
 from distillery.benchmarking.plan import Entry, Plan
-from distillery.benchmarking.process import PACKAGE_ROOT
+from distillery.benchmarking.process import PACKAGE_ROOT, WorkerProcess
 from distillery.benchmarking.rounds import told
 from distillery.errors import BenchmarkProcessError
 from distillery.measurements import Measurement, Offline, Scenario, Server
@@ -214,6 +214,18 @@ def test_a_worker_that_dies(entry: Entry) -> None:
     with pytest.raises(BenchmarkProcessError, match="died, signal 9"):
         measure([entry, entry], _TEXTS, _SMALL, 1, "here", kill_one)
     assert _no_worker_is_left()
+
+
+def test_the_model_alone_is_timed_without_its_tokenizing(entry: Entry, tmp_path: Path) -> None:
+    texts = tmp_path / "texts.json"
+    texts.write_text(json.dumps(_TEXTS))
+    with WorkerProcess(entry, 1, tmp_path / "stderr") as worker:
+        worker.ask("read", texts=str(texts))
+        worker.ask("open", **worker.opening, row=0)
+        worker.ask("warm_up", rows=[0, 1], padding="longest_of_batch")
+        times_ms = worker.ask("model_only", rows=[0, 1, 1], padding="longest_of_batch")["model_ms"]
+    assert len(times_ms) == 3
+    assert min(times_ms) > 0
 
 
 def test_an_interrupt_leaves_no_process(entry: Entry) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow import MlflowClient
 
 from distillery import evaluation, storage, tracking
 from distillery.data import corpora, preparation
@@ -223,6 +224,8 @@ def test_what_is_served_is_the_score(world: World) -> None:
         )
     tags = tracking.tags_of(version)
     assert tags["distillery.spearman"] == f"{quality.spearman:.4f}"
+    described = MlflowClient().get_model_version("graded", version.version).description
+    assert str(described).startswith(f"{fp32.name}: Spearman {quality.spearman:.4f}, ")
     assert "distillery.accuracy" not in tags
     asked, _ = preparation.read(world.dataset, "test")
     first = typing.cast(list[typing.Any], asked[:5])
