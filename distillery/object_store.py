@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from distillery.errors import UserError
 
@@ -19,6 +19,14 @@ _SCHEME = "s3://"
 # botocore waits up to 1, 2, 4, 8, 16, then 20 s before each
 _ATTEMPTS, _ATTEMPTS_TO_REACH = 10, 3
 _CONNECT_SECONDS, _READ_SECONDS = 5, 60
+
+
+class StoredObject(NamedTuple):
+    """As a listing tells of it."""
+
+    key: str
+    size_bytes: int
+    changed_at: float  # seconds since 1970
 
 
 class ObjectStore:
@@ -40,6 +48,13 @@ class ObjectStore:
     def uri(self, key: str) -> str:
         """The full address of an object."""
         return f"{_SCHEME}{self._bucket}/{self._prefix}{key}"
+
+    def key(self, uri: str) -> str:
+        """Of such an address. Raises ``ValueError`` where it is of another store."""
+        here = self.uri("")
+        if not uri.startswith(here) or uri == here:
+            raise ValueError(f"{uri} is not in the store {here}")
+        return uri.removeprefix(here)
 
     def reach(self) -> None:
         """Raises ``UserError`` within seconds where the bucket cannot be used."""
@@ -94,13 +109,17 @@ class ObjectStore:
         with self._explained():
             self._client.delete_object(**self._at(key))
 
-    def keys(self, under: str) -> Iterator[tuple[str, int]]:
-        """Every object whose key begins so, and its size in bytes."""
+    def listed(self, under: str) -> Iterator[StoredObject]:
+        """Every object whose key begins so."""
         pages = self._client.get_paginator("list_objects_v2")
         with self._explained():
             for page in pages.paginate(Bucket=self._bucket, Prefix=self._prefix + under):
                 for found in page.get("Contents", ()):
-                    yield found["Key"].removeprefix(self._prefix), found["Size"]
+                    yield StoredObject(
+                        key=found["Key"].removeprefix(self._prefix),
+                        size_bytes=found["Size"],
+                        changed_at=found["LastModified"].timestamp(),
+                    )
 
     @property
     def _client(self) -> Any:

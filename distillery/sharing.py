@@ -10,13 +10,24 @@ A folder on this machine stands in front of it (``storage``): what is there is r
 
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from distillery import digests
 from distillery.nouns import Artifact
-from distillery.object_store import ObjectStore
+from distillery.object_store import ObjectStore, StoredObject
 
 log = logging.getLogger(__name__)
+
+
+class SharedThing(NamedTuple):
+    """An artifact, a result or a report, as a listing tells of it."""
+
+    path: str
+    uri: str
+    used_at: float  # seconds since 1970
+    size_bytes: int
 
 
 class Shared:
@@ -39,7 +50,7 @@ class Shared:
 
     def offer(self, artifact: Artifact, folder: Path) -> None:
         """Upload it, unless it is there. Killed in between, there is none yet."""
-        if self.holds(artifact):
+        if self._renewed(_marker(artifact)):
             return
         names = _files(folder)
         for name in names:
@@ -76,8 +87,12 @@ class Shared:
 
     def offer_result(self, key: str, data: bytes) -> None:
         """The last thing of a step to be shared."""
-        if not self._store.holds(f"results/{key}"):
+        if not self.renew_result(key):
             self._store.write(f"results/{key}", data)
+
+    def renew_result(self, key: str) -> bool:
+        """Used now, for whoever keeps house; whether it is there."""
+        return self._renewed(f"results/{key}")
 
     def drop_result(self, key: str) -> None:
         """The step will run again."""
@@ -89,6 +104,51 @@ class Shared:
         for name in _files(folder):
             self._store.upload(folder / name, f"{key}/{name}")
         return self._store.uri(key)
+
+    def listed(self) -> Iterator[SharedThing]:
+        """Every artifact, whole or not, every result and report."""
+        found: dict[str, list[StoredObject]] = {}
+        for under in ("results/", "artifacts/", "reports/"):
+            for one in self._store.listed(under):
+                found.setdefault(_thing(one.key), []).append(one)
+        for path, objects in found.items():
+            yield SharedThing(
+                path=path,
+                uri=self._store.uri(path),
+                used_at=max(one.changed_at for one in objects),
+                size_bytes=sum(one.size_bytes for one in objects),
+            )
+
+    def text(self, key: str) -> str:
+        """Of a small object; empty where there is none."""
+        return (self._store.read(key) or b"").decode(errors="replace")
+
+    def remove(self, uri: str, used_at: float) -> bool:
+        """Whether it is gone. It stays where it has been used since. Killed halfway, an artifact is
+        none any more, and what is left of it is listed.
+        """
+        path = self._store.key(uri)
+        objects = [one for one in self._store.listed(path) if _thing(one.key) == path]
+        if objects and max(one.changed_at for one in objects) != used_at:
+            return False
+        # the marker of an artifact first
+        for one in sorted(objects, key=lambda one: one.key != f"{path}.json"):
+            self._store.remove(one.key)
+        return True
+
+    def _renewed(self, key: str) -> bool:
+        data = self._store.read(key)
+        if data is not None:
+            self._store.write(key, data)
+        return data is not None
+
+
+def _thing(key: str) -> str:
+    """The artifact, result or report that an object is of."""
+    kind, *names = key.split("/")
+    if kind == "artifacts":
+        return "/".join([kind, *names[:2]]).removesuffix(".json")
+    return "/".join([kind, *names[:1]])
 
 
 def _marker(artifact: Artifact) -> str:

@@ -252,6 +252,14 @@ def share_result(key: str) -> None:
         store.offer_result(key, place.read_bytes())
 
 
+def renew_result(key: str) -> None:
+    """It was used, here and where it is shared: whoever keeps house goes by it."""
+    (results() / key).touch()
+    store = shared()
+    if store is not None:
+        store.renew_result(key)
+
+
 def drop_result(key: str) -> None:
     """Here and where it was shared: the step will run again."""
     (results() / key).unlink(missing_ok=True)

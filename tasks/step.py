@@ -161,7 +161,7 @@ def _drop_if_damaged(key: str) -> None:
         log.warning("%s is damaged or missing; making it again", damaged[0].uri)
         storage.drop_result(key)
         return
-    path.touch()  # used: whoever keeps house goes by it
+    storage.renew_result(key)
 
 
 def _artifacts(value: object) -> Iterator[Artifact]:

@@ -78,10 +78,11 @@ class LoggedModel(Noun):
 
 
 class Stored(Noun):
-    """A file or folder of the storage."""
+    """A file or folder of the storage, on this machine or shared."""
 
     kind: StoredKind
     path: str = Field(description="Relative to the storage root.")
+    shared_uri: str = Field(default="", description="Where it is shared; empty on this machine.")
     used_at: float
     size_bytes: int
     digests: tuple[str, ...] = Field(default=(), description="That it mentions, in full.")

@@ -57,7 +57,10 @@ class Removal(Noun):
     """One thing to delete."""
 
     kind: RemovalKind
-    name: str = Field(description="A path in the storage, model/version, or an id in MLflow.")
+    name: str = Field(
+        description="A path in the storage or an address where it is shared, model/version, or an "
+        "id in MLflow."
+    )
     why: str
     size_bytes: int | None = Field(description="None where it cannot be seen from here.")
     used_at: float | None = Field(
@@ -307,7 +310,11 @@ def _of(found: Inventory, kind: str) -> list[Stored]:
 
 def _stored(one: Stored, why: str) -> Removal:
     return Removal(
-        kind=one.kind, name=one.path, why=why, size_bytes=one.size_bytes, used_at=one.used_at
+        kind=one.kind,
+        name=one.shared_uri or one.path,
+        why=why,
+        size_bytes=one.size_bytes,
+        used_at=one.used_at,
     )
 
 

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from distillery import storage
-from distillery.housekeeping.inventory import Stored
+from distillery.housekeeping.inventory import Stored, StoredKind
+from distillery.object_store import ObjectStore
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +22,17 @@ _ARTIFACT = re.compile(r"artifacts/[a-z-]+/[0-9a-f]{24}(?![0-9a-f])")
 _RUN = re.compile(r'"tracking_run_id\\*":\s*\\*"([0-9a-f]{32})')
 # folders whose entries stand for themselves
 _SHARED_WORK = ("decoded", "datasets")
+_KINDS: dict[str, StoredKind] = {
+    "results": "result",
+    "artifacts": "artifact",
+    "reports": "report",
+}
 
 
 def listed() -> tuple[Stored, ...]:
-    """Everything but MLflow's own. Nothing where there is no storage yet."""
-    return tuple(_listed(storage.root()))
+    """Everything but MLflow's own, here and where it is shared. Nothing where there is no storage
+    yet."""
+    return (*_listed(storage.root()), *_shared())
 
 
 def mentions(text: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -38,7 +45,11 @@ def mentions(text: str) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ..
 
 
 def remove(path: str, used_at: float) -> bool:
-    """Whether it is gone. It stays where it has been used since. Repeatable."""
+    """Whether it is gone, from this machine or from where it is shared, which its address says. It
+    stays where it has been used since. Repeatable."""
+    store = storage.shared()
+    if store is not None and ObjectStore.is_named_by(path):
+        return store.remove(path, used_at)
     root = storage.root()
     place = root / path
     if not place.resolve().is_relative_to(root.resolve()) or place.resolve() == root.resolve():
@@ -69,6 +80,26 @@ def _listed(root: Path) -> Iterator[Stored]:
             yield _stored("work", one, root)
     for path in _entries(root / "reports"):
         yield _stored("report", path, root, *mentions(_text(path / "findings.json")))
+
+
+def _shared() -> Iterator[Stored]:
+    store = storage.shared()
+    for one in store.listed() if store is not None else ():
+        kind = _KINDS[one.path.split("/")[0]]
+        text = ""
+        if store is not None and kind != "artifact":
+            text = store.text(one.path if kind == "result" else f"{one.path}/findings.json")
+        digests, artifacts, runs = mentions(text)
+        yield Stored(
+            kind=kind,
+            path=one.path,
+            shared_uri=one.uri,
+            used_at=one.used_at,
+            size_bytes=one.size_bytes,
+            digests=digests,
+            artifacts=artifacts,
+            runs=runs,
+        )
 
 
 def _entries(folder: Path) -> list[Path]:

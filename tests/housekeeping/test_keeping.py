@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from factories import LABELS, make_candidate
 from gateways import Shelf
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
+from stores import Store
 
-from distillery import storage, tracking
+from distillery import digests, storage, tracking
 from distillery.deployment.base import Place
 from distillery.errors import UserError
 from distillery.housekeeping import keeping, storage_house
@@ -33,10 +35,13 @@ def _store(tracking_store: Path) -> None: ...
 
 def _artifact(kind: str, content: str) -> Artifact:
     with storage.new_folder() as folder:
-        card = Card(name="c", label_names=LABELS, max_length=8, is_pair=False, pad_token_id=0)
-        card.write(folder)
-        (folder / "model.onnx").write_text(content)
+        _fill(folder, content)
         return storage.put(folder, kind)
+
+
+def _fill(folder: Path, content: str) -> None:
+    Card(name="c", label_names=LABELS, max_length=8, is_pair=False, pad_token_id=0).write(folder)
+    (folder / "model.onnx").write_text(content)
 
 
 def _result(key: str, *texts: str) -> Path:
@@ -290,3 +295,81 @@ def test_a_path_outside_the_storage_is_refused() -> None:
     with pytest.raises(ValueError, match="not in the storage"):
         storage_house.remove("../precious", outside.stat().st_mtime)
     assert outside.exists()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Store]:
+    with Store().running() as store:
+        yield store
+
+
+@pytest.fixture
+def store(server: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shared in S3; this machine's folder is where the tracking store is."""
+    here = storage.root()
+    server.renew()
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("DISTILLERY_CACHE", str(here))
+
+
+def _shared(*kinds: str) -> set[str]:
+    return {one.path for one in storage_house.listed() if one.shared_uri and one.kind in kinds}
+
+
+def _artifacts_of(name: str) -> list[Artifact]:
+    """What ``_flow_run`` made, found by making it again aside."""
+    made = []
+    for kind in ("dataset", "checkpoint", "candidate", "soft-labels"):
+        with storage.new_folder() as folder:
+            _fill(folder, f"{kind} of {name}")
+            digest = digests.of_folder(folder)
+        uri = f"artifacts/{kind}/{digest[:24]}"
+        made.append(Artifact(uri=uri, digest=digest, size_bytes=1))
+    return made
+
+
+def _share_all() -> None:
+    """As steps and publishing do."""
+    for result in (storage.root() / "results").iterdir():
+        storage.share_result(result.name)
+    for report in (storage.root() / "reports").iterdir():
+        storage.share_report(report)
+
+
+@pytest.mark.usefixtures("store")
+def test_what_is_shared_goes_by_the_same_rules(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    kept, _ = _flow_run("kept"), _flow_run("gone")
+    tracking.set_alias(kept, tracking.CHAMPION)
+    _share_all()
+    keys = {f"results/{path.name}" for path in (storage.root() / "results").glob("*-kept")}
+    assert len(_shared("artifact")) == 8
+    _aged()
+    _tidy()
+    assert _shared("result") == keys
+    assert _shared("report") == {"reports/kept"}
+    assert len(_shared("artifact")) == 4
+    assert _shared("artifact") == {artifact.uri for artifact in _artifacts_of("kept")}
+    assert _versions() == {kept.version}
+    # another machine finds the champion's candidate whole, and nothing of the other's
+    monkeypatch.setenv("DISTILLERY_CACHE", str(tmp_path / "second"))
+    assert all(storage.is_intact(artifact) for artifact in _artifacts_of("kept"))
+    assert "of kept" in (storage.fetch(_artifacts_of("kept")[0]) / "model.onnx").read_text()
+    assert not any(storage.is_intact(artifact) for artifact in _artifacts_of("gone"))
+
+
+@pytest.mark.usefixtures("store")
+def test_what_another_machine_used_since_the_plan_stays() -> None:
+    _flow_run("old")
+    _share_all()
+    _aged()
+    planned = _plan()
+    time.sleep(1.1)  # S3 tells times to the second
+    shared = storage.shared()
+    assert shared is not None
+    assert shared.renew_result("distill-student-old")
+    done = keeping.carry_out(planned)
+    assert [one.name.rsplit("/", 1)[1] for one in done.skipped] == ["distill-student-old"]
+    assert _shared("result") == {"results/distill-student-old"}
