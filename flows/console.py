@@ -60,6 +60,8 @@ def escaped(text: str) -> str:
 def quiet_libraries() -> None:
     """Set what the libraries read when they are imported; what the user set stays."""
     os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "distillery")
+    # what is said outside a flow run belongs on no run's page
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
