@@ -30,8 +30,10 @@ class Row(Noun):
     p50_low_ms: float
     p50_high_ms: float
     model_p50_ms: float = Field(description="Without tokenization.")
+    p50_threads: int = Field(description="Of those asked for, the best for p50.")
     rows_per_second: float = Field(description="Offline, at the best batch size.")
     batch_size: int = Field(description="That batch size.")
+    batch_threads: int = Field(description="Of those asked for, the best for it.")
 
 
 class Against(Noun):
@@ -74,7 +76,7 @@ class Results(Noun):
     started_at: str = Field(description="ISO 8601, UTC.")
     code_version: str
     fingerprint: Fingerprint
-    threads: int
+    threads: tuple[int, ...] = Field(description="Each form stands with the best of them.")
     requests: int
     versions: dict[str, dict[str, str]] = Field(description="Tool → package → version.")
     models: tuple[Model, ...]
@@ -108,7 +110,8 @@ def most_accurate(peers: Sequence[Row]) -> Row:
 def as_markdown(results: Results) -> str:
     """Two tables a model: what was measured, and ours against the peers."""
     place = results.fingerprint
-    threads = "1 thread" if results.threads == 1 else f"{results.threads} threads"
+    threads = " or ".join(map(str, results.threads))
+    threads += " thread" if results.threads == (1,) else " threads"
     lines = [
         f"# {threads}, {place.cpu_model}, {results.started_at[:10]}",
         "",
@@ -118,13 +121,20 @@ def as_markdown(results: Results) -> str:
         f"{results.requests} requests. The tools' own versions stand in the JSON beside.",
     ]
     for model in results.models:
-        lines += ["", f"## {model.name}", "", *_measured(model), "", *_compared(model)]
+        lines += [
+            "",
+            f"## {model.name}",
+            "",
+            *_measured(model, len(results.threads) > 1),
+            "",
+            *_compared(model),
+        ]
         lines += [f"- {tool} failed: {why}" for tool, why in model.failures.items()]
         lines += [f"- noisy: {why}" for why in model.noise.reasons]
     return "\n".join(lines) + "\n"
 
 
-def _measured(model: Model) -> list[str]:
+def _measured(model: Model, several: bool) -> list[str]:
     lines = [
         "| tool | p50 (99 % bounds) | model alone | best rows/s (batch) | file | accuracy "
         "| flips |",
@@ -133,15 +143,21 @@ def _measured(model: Model) -> list[str]:
     for row in model.rows:
         cells = (
             f"**{row.tool}**" if row.side == "ours" else row.tool,
-            f"{row.p50_ms:.3f} ms ({row.p50_low_ms:.3f} to {row.p50_high_ms:.3f})",
+            f"{row.p50_ms:.3f} ms ({row.p50_low_ms:.3f} to {row.p50_high_ms:.3f})"
+            + (f", {_threads(row.p50_threads)}" if several else ""),
             f"{row.model_p50_ms:.3f} ms",
-            f"{units.count(row.rows_per_second)} ({row.batch_size})",
+            f"{units.count(row.rows_per_second)} ({row.batch_size})"
+            + (f", {_threads(row.batch_threads)}" if several else ""),
             f"{row.size_bytes / 1e6:.2f} MB",
             f"{row.accuracy:.2%}",
             f"{row.flip_rate:.2%}",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _threads(number: int) -> str:
+    return "1 thread" if number == 1 else f"{number} threads"
 
 
 def _compared(model: Model) -> list[str]:

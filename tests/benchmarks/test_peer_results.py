@@ -30,8 +30,10 @@ def _row(tool: str, side: Side = "peer", **overrides: Any) -> Row:
         "p50_low_ms": 0.98,
         "p50_high_ms": 1.03,
         "model_p50_ms": 0.9,
+        "p50_threads": 1,
         "rows_per_second": 1000.0,
         "batch_size": 8,
+        "batch_threads": 2,
     }
     return Row.model_validate({"tool": tool, "side": side} | fields | overrides)
 
@@ -111,7 +113,7 @@ def test_the_tables_tell_what_was_missed_failed_and_noisy() -> None:
         started_at="2026-01-02T03:04:05+00:00",
         code_version="0.3.0",
         fingerprint=HERE,
-        threads=1,
+        threads=(1,),
         requests=500,
         versions={},
         models=(model,),
@@ -125,3 +127,6 @@ def test_the_tables_tell_what_was_missed_failed_and_noisy() -> None:
     assert "-0.15 points (-0.20 to -0.10) of right ✗" in told
     assert "- broken failed: RuntimeError: no type" in told
     assert "- noisy: the hypervisor took 2.0% of CPU time" in told
+    both = as_markdown(results.model_copy(update={"threads": (1, 2)}))
+    assert "# 1 or 2 threads, " in both
+    assert "(0.980 to 1.030), 1 thread | 0.900 ms | 1,500 (8), 2 threads |" in both
