@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,10 +33,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @contextmanager
 def _environment_put_back() -> Iterator[None]:
-    """MLflow writes the store that it was told into the environment, where the next test and its
-    processes would find it."""
-    before = dict(os.environ)
+    """MLflow writes the store that it was told into the environment, and a loaded model's part of
+    distillery first on the path, where the next test and its processes would find them."""
+    before, path = dict(os.environ), list(sys.path)
     yield
+    sys.path[:] = path
     for name in os.environ.keys() - before.keys():
         del os.environ[name]
     os.environ.update(before)

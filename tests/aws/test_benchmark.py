@@ -301,7 +301,9 @@ def test_neuron_says_what_it_cannot_load(
 
 
 _KILLED = """
-import sys
+import signal, sys
+# ignored where tests are started in a shell's background
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from pathlib import Path
 from distillery.benchmarking.plan import Entry
 from aws.test_benchmark import _measured

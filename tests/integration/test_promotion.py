@@ -54,7 +54,7 @@ class Team:
             **home.environment,
             "PREFECT_API_URL": f"{self.prefect}/api",
             # found by the worker's processes too
-            "PYTHONPATH": os.pathsep.join(sys.path),
+            "PYTHONPATH": str(Path(__file__).parents[1]),
             "MLFLOW_TRACKING_URI": self.mlflow,
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_WEBHOOK_ALLOWED_SCHEMES": "http,https",
