@@ -3,7 +3,7 @@
 The key of a step is its name, its slice of the recipe, the digests of its inputs, and the
 library's version. Results are small nouns, kept as JSON under the storage root, and shared with
 other machines where the storage is; a result whose artifact no longer matches its digest is
-dropped, so that the step runs again.
+dropped, so that the step runs again. Two runs that come to one step at once carry it out once.
 """
 
 import logging
@@ -26,6 +26,7 @@ from distillery import __version__, digests, full_disk, storage, tracking
 from distillery.errors import UserError
 from distillery.noun import Noun
 from distillery.nouns import Artifact
+from tasks.step_lock import StepLock
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 RESULTS = storage.results()
+_LOCK = StepLock()
 
 # Prefect forwards the library's lines only from the level that their logger lets through
 logging.getLogger("distillery").setLevel(logging.INFO)
@@ -54,7 +56,7 @@ def cached_step(function: Callable[P, R]) -> "prefect.Task[P, R]":
     """A task whose result is kept, and whose work is not done twice."""
     as_task = prefect.task(
         name=_name(function),
-        cache_policy=StepCache(),
+        cache_policy=StepCache(isolation_level="SERIALIZABLE", lock_manager=_LOCK),
         persist_result=True,
         result_storage=RESULTS,
         result_serializer="json",

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 def only_one(model: str) -> Iterator[None]:
     """Wait until nobody else decides about this model. A process that dies lets go.
 
-    Between machines it is Prefect that waits: see ``tasks/one_at_a_time.py``.
+    Between machines it is Prefect that waits: see ``tasks/one_decision.py``.
     """
     with _file(digests.of_json(model)[:24]) as file:
         try:

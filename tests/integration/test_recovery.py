@@ -49,12 +49,14 @@ class Run:
 
     def in_training(self) -> "Run":
         """Once an epoch of the teacher is done."""
-        self.team.eventually(lambda: self._progress() > 0, within_s=240)
+        self.team.eventually(lambda: self.progress() > 0, within_s=240)
         return self
 
     def completed(self) -> Any:
         ended = self.team.ended(self.id, within_s=500)
-        assert ended["state"]["type"] == "COMPLETED", (ended["state"]["message"], _lines(self))
+        assert ended["state"]["type"] == "COMPLETED", (
+            f"{ended['state']['message']}: {_lines(self)[-3000:]}"
+        )
         return ended
 
     def process(self) -> psutil.Process:
@@ -73,7 +75,8 @@ class Run:
         process: psutil.Process = self.team.eventually(found)
         return process
 
-    def _progress(self) -> float:
+    def progress(self) -> float:
+        """Of its trainings, the furthest; percent."""
         asked = {"artifacts": {"flow_run_id": {"any_": [self.id]}, "key": {"like_": "training-"}}}
         _, found = self.team.prefect("POST", "/artifacts/filter", asked)
         return max((float(one["data"]) for one in found), default=0.0)
@@ -145,7 +148,8 @@ def _is_tidy(run: Run) -> None:
 def test_servers_that_go_away_under_two_runs_of_one_recipe(team: Team) -> None:
     """Prefect, PostgreSQL, the store, MLflow and the worker, one after the other."""
     both = [Run(team, "outages", 101).start() for _ in range(2)]
-    both[0].in_training()
+    # one trains, the other waits for it
+    team.eventually(lambda: any(run.progress() > 0 for run in both), within_s=240)
     team.stack.kill("worker", alone=True)
     team.stack.restart("prefect")
     team.stack.restart("postgres")
@@ -158,6 +162,9 @@ def test_servers_that_go_away_under_two_runs_of_one_recipe(team: Team) -> None:
     for run in both:
         run.completed()
         _is_tidy(run)
+    # whoever came second waited for the teacher of the first
+    names = [one["info"]["run_name"] for run in both for one in _runs(team, run.id)]
+    assert names.count("teacher") == 1, names
 
 
 def test_a_store_that_answers_500(team: Team) -> None:
