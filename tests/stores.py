@@ -22,6 +22,10 @@ BUCKET = "distillery"
 _KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
 
 
+# over all stores: the library keeps one client an address
+_PREFIXES = (f"team-{number}" for number in count())
+
+
 class Store:
     """``fails`` is asked for each request (method, path), and answers with a status, or None."""
 
@@ -33,7 +37,6 @@ class Store:
         self.address = f"http://127.0.0.1:{self._server.port}"
         self.fails: Callable[[str, str], int | None] = lambda method, path: None
         self.client: Any = boto3.client("s3", endpoint_url=self.address, **_KEYS)
-        self._prefixes = (f"team-{number}" for number in count())
         self.renew()
 
     @contextmanager
@@ -62,7 +65,7 @@ class Store:
 
     def renew(self) -> None:
         """Another prefix, where nothing lies yet; and no failures."""
-        self.prefix = next(self._prefixes)
+        self.prefix = next(_PREFIXES)
         self.fails = lambda method, path: None
 
     def objects(self) -> list[str]:
