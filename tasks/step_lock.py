@@ -1,27 +1,21 @@
 """A step by one process at a time on this machine: whoever comes second takes its result.
 
-Two runs of one recipe would otherwise work in the same folder at once. The lock is the system's, so
-that a process that is killed lets go, which files of Prefect's own lock manager would not.
+Two runs of one recipe would otherwise work in the same folder at once. Prefect's own lock manager
+over files knows no death: what a killed process held would stay taken.
 """
 
 import asyncio
-import fcntl
-import logging
 import os
-import time
 
 from distillery import digests, storage
-
-log = logging.getLogger(__name__)
-
-_LOOK_SECONDS = 0.2
+from distillery.file_lock import FileLock
 
 
 class StepLock:
     """Prefect's ``LockManager``: held by processes, in which steps run one after the other."""
 
     def __init__(self) -> None:
-        self._held: dict[str, int] = {}
+        self._held: dict[str, FileLock] = {}
 
     def acquire_lock(
         self,
@@ -31,22 +25,17 @@ class StepLock:
         hold_timeout: float | None = None,
     ) -> bool:
         """Whether it is ours within ``acquire_timeout`` seconds; for good, without one."""
-        del holder, hold_timeout
-        if key in self._held:
-            return True
-        file = _opened(key)
-        if not _locked(file, acquire_timeout, f"{os.path.basename(key)} is at work elsewhere"):
-            os.close(file)
-            return False
-        self._held[key] = file
+        if key not in self._held:
+            lock = _lock(key)
+            if not lock.take(acquire_timeout):
+                return False
+            self._held[key] = lock
         return True
 
     def release_lock(self, key: str, holder: str) -> None:
         """Nothing where it is not ours."""
-        del holder
-        file = self._held.pop(key, None)
-        if file is not None:
-            os.close(file)
+        if key in self._held:
+            self._held.pop(key).let_go()
 
     def is_locked(self, key: str) -> bool:
         """By whomever."""
@@ -54,18 +43,16 @@ class StepLock:
 
     def is_lock_holder(self, key: str, holder: str) -> bool:
         """Whether this process has it."""
-        del holder
         return key in self._held
 
     def wait_for_lock(self, key: str, timeout: float | None = None) -> bool:
         """Whether nobody else has it, within so many seconds."""
         if key in self._held:
             return True
-        file = _opened(key)
-        try:
-            return _locked(file, timeout, f"{os.path.basename(key)} is at work elsewhere")
-        finally:
-            os.close(file)
+        lock = _lock(key)
+        is_free = lock.take(timeout)
+        lock.let_go()
+        return is_free
 
     async def aacquire_lock(
         self,
@@ -75,34 +62,15 @@ class StepLock:
         hold_timeout: float | None = None,
     ) -> bool:
         """As ``acquire_lock``."""
-        return await asyncio.to_thread(
-            self.acquire_lock, key, holder, acquire_timeout, hold_timeout
-        )
+        return await asyncio.to_thread(self.acquire_lock, key, holder, acquire_timeout)
 
     async def await_for_lock(self, key: str, timeout: float | None = None) -> bool:
         """As ``wait_for_lock``."""
         return await asyncio.to_thread(self.wait_for_lock, key, timeout)
 
 
-def _opened(key: str) -> int:
-    folder = storage.root() / "locks"
-    folder.mkdir(parents=True, exist_ok=True)
-    return os.open(folder / f"{digests.of_json(key)[:24]}.lock", os.O_RDONLY | os.O_CREAT, 0o644)
-
-
-def _locked(file: int, timeout: float | None, why: str) -> bool:
-    """Looked at again and again, and not waited for in the system, so that a signal ends it."""
-    until = None if timeout is None else time.monotonic() + timeout
-    told = False
-    while True:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if until is not None and time.monotonic() >= until:
-                return False
-            if not told:
-                log.info("%s; waiting for its result", why)
-                told = True
-            time.sleep(_LOOK_SECONDS)
-        else:
-            return True
+def _lock(key: str) -> FileLock:
+    return FileLock(
+        storage.root() / "locks" / f"{digests.of_json(key)[:24]}.lock",
+        waiting=f"{os.path.basename(key)} is at work elsewhere; waiting for its result",
+    )

@@ -9,12 +9,10 @@ serving/<model>/
 """
 
 import contextlib
-import fcntl
 import os
 import shutil
 import threading
 import urllib.parse
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -27,6 +25,7 @@ from distillery.deployment.gateway.environment import without_secrets
 from distillery.deployment.gateway.release import Running
 from distillery.deployment.gateway.starting import NotListeningError
 from distillery.errors import UserError
+from distillery.file_lock import FileLock
 
 _END_SECONDS = 90
 
@@ -53,14 +52,10 @@ class Home:
         """Where versions are downloaded to."""
         return self.folder / "versions"
 
-    @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self) -> FileLock:
         """One deployment at a time; the others wait."""
         storage.ready()
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return FileLock(self.folder / "lock")
 
     def gateway(self, port: int) -> Running | None:
         """The one that listens there, where it lives."""

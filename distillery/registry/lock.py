@@ -1,46 +1,29 @@
 """One decision about a model at a time, on this machine."""
 
-import fcntl
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import BinaryIO
 
 from distillery import digests, storage
+from distillery.file_lock import FileLock
 
-log = logging.getLogger(__name__)
 
-
-@contextmanager
-def only_one(model: str) -> Iterator[None]:
+def only_one(model: str) -> FileLock:
     """Wait until nobody else decides about this model. A process that dies lets go.
 
     Between machines it is Prefect that waits: see ``tasks/one_decision.py``.
     """
-    with _file(digests.of_json(model)[:24]) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("waiting for another decision about %s", model)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+    return _lock(digests.of_json(model)[:24], f"waiting for another decision about {model}")
 
 
 @contextmanager
 def unless_taken(work: str) -> Iterator[bool]:
     """Whether nobody else is at this work; then nobody is until this ends."""
-    with _file(work) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        yield True
+    lock = _lock(work)
+    try:
+        yield lock.take(0)
+    finally:
+        lock.let_go()
 
 
-@contextmanager
-def _file(name: str) -> Iterator[BinaryIO]:
-    folder = storage.ready() / "locks"
-    folder.mkdir(exist_ok=True)
-    with (folder / f"{name}.lock").open("wb") as file:
-        yield file
+def _lock(name: str, waiting: str = "") -> FileLock:
+    return FileLock(storage.ready() / "locks" / f"{name}.lock", waiting)

@@ -1,16 +1,15 @@
 """Starts the servers in order, waits for each, and ends exactly those."""
 
-import fcntl
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from distillery import storage
 from distillery.errors import UserError
+from distillery.file_lock import FileLock
 from infra.stack import buckets, postgres
 from infra.stack.processes import Managed
 from infra.stack.services import Service, environment, services
@@ -157,12 +156,9 @@ class Stack:
             said = [line for line in done.stderr.splitlines() if line.strip()] or [""]
             raise UserError(f"{failure}: {said[-1][:300]}; see {log}")
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> FileLock:
         """One start or stop at a time; a second waits."""
-        with (self.settings.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return FileLock(self.settings.folder / "lock")
 
 
 def _refuse_taken(service: Service) -> None:

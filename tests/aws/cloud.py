@@ -28,7 +28,7 @@ from moto.server import ThreadedMotoServer
 REGION = "us-east-1"
 BUCKET = f"distillery-benchmark-{DEFAULT_ACCOUNT_ID}-{REGION}"
 CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+    "AWS_ACCESS_KEY_ID": "nobody",
     "AWS_SECRET_ACCESS_KEY": "nobodys",
     "AWS_REGION": REGION,
 }
@@ -93,7 +93,7 @@ class Cloud:
                     service,
                     region_name=REGION,
                     endpoint_url=self.url,
-                    aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+                    aws_access_key_id="nobody",
                     aws_secret_access_key="nobodys",
                 )
             return self._clients[service]

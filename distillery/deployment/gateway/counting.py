@@ -1,7 +1,5 @@
 """What the gateway counts, for Prometheus: requests, rows, seconds, words, answers."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -94,9 +92,6 @@ def texts(question: object) -> Iterator[str]:
             pairs = second if isinstance(second, list) else [""] * len(first)
             for text, pair in zip(first, pairs, strict=False):
                 yield f"{text} {pair}"
-        case str() as table:
-            for record in csv.DictReader(io.StringIO(table)):
-                yield from _joined(record)
 
 
 def _of_rows(rows: list[object]) -> Iterator[str]:
