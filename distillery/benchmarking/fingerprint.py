@@ -23,6 +23,7 @@ _FLAGS_THAT_MATTER = frozenset(
     | {"amx_tile", "amx_int8", "amx_bf16", "amx_fp16"}
     | {"asimd", "asimdhp", "asimddp", "sve", "sve2", "i8mm", "bf16", "sme"}
 )
+_GENERATION = ("cpu family", "model", "stepping")
 _PACKAGES = (
     *("numpy", "onnxruntime", "onnxruntime-gpu", "tokenizers", "torch", "transformers"),
     *("torch-neuronx", "neuronx-cc", "torch-neuron", "neuron-cc"),
@@ -91,6 +92,10 @@ def _cpu(cpuinfo: Path) -> tuple[str, tuple[str, ...]]:
     present = first.get("flags", first.get("Features", "")).split()
     arm = " ".join(f"{key} {first[key]}" for key in ("CPU implementer", "CPU part") if key in first)
     model = first.get("model name") or arm or _model_without_proc()
+    # a virtual machine may say "AMD EPYC" of any generation
+    x86 = [f"{key.split()[-1]} {first[key]}" for key in _GENERATION if key in first]
+    if x86:
+        model = f"{model} ({', '.join(x86)})"
     return model, tuple(sorted(_FLAGS_THAT_MATTER.intersection(present)))
 
 

@@ -14,7 +14,10 @@ from distillery.benchmarking.process import PACKAGE_ROOT
 
 _X86 = """\
 processor\t: 0
+cpu family\t: 6
+model\t\t: 143
 model name\t: Intel(R) Xeon(R) Platinum 8488C
+stepping\t: 8
 flags\t\t: fpu sse2 fma avx2 avx512_vnni avx512f amx_int8 hypervisor
 
 processor\t: 1
@@ -33,8 +36,15 @@ def test_only_flags_that_matter_sorted(tmp_path: Path) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(_X86)
     found = fingerprint(cpuinfo)
-    assert found.cpu_model == "Intel(R) Xeon(R) Platinum 8488C"
+    assert found.cpu_model == "Intel(R) Xeon(R) Platinum 8488C (family 6, model 143, stepping 8)"
     assert found.cpu_flags == ("amx_int8", "avx2", "avx512_vnni", "avx512f", "fma")
+
+
+def test_two_generations_behind_one_name_are_two(tmp_path: Path) -> None:
+    zen4, zen5 = tmp_path / "zen4", tmp_path / "zen5"
+    zen4.write_text("cpu family\t: 25\nmodel\t: 17\nmodel name\t: AMD EPYC\nflags\t: avx2\n")
+    zen5.write_text("cpu family\t: 26\nmodel\t: 2\nmodel name\t: AMD EPYC\nflags\t: avx2\n")
+    assert fingerprint(zen4).digest != fingerprint(zen5).digest
 
 
 def test_arm(tmp_path: Path) -> None:
