@@ -45,6 +45,7 @@ _LARGE = ((64, 1024, 1024), (256, 1024, 1024), (512, 2048, 2048))
 _FP32_PRODUCTS = {"MatMul", "Gemm", "FusedGemm"}
 _PRODUCTS = {"DynamicQuantizeMatMul", "MatMulIntegerToFloat", "MatMulInteger", *_FP32_PRODUCTS}
 _ATTENTIONS = {"QAttention", "Attention"}
+_WITHOUT_WEIGHTS = "MultiHeadAttention"  # whose three products stand before it
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
@@ -189,7 +190,7 @@ def _looked_into(
         events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         optimized = onnx.load(f"{folder}/optimized.onnx").graph
     durations_us: dict[str, list[float]] = defaultdict(list)
-    shapes: dict[str, list[int]] = {}
+    shapes: dict[str, list[list[int]]] = {}
     operators: dict[str, str] = {}
     kernel = "_kernel_time"
     for event in events:
@@ -197,8 +198,7 @@ def _looked_into(
             name = event["name"].removesuffix(kernel)
             durations_us[name].append(event["dur"])
             operators[name] = event["args"]["op_name"]
-            first = event["args"]["input_type_shape"][:1]
-            shapes[name] = [size for shape in first for size in next(iter(shape.values()))]
+            shapes[name] = [list(*shape.values()) for shape in event["args"]["input_type_shape"]]
     profile: dict[str, tuple[int, float]] = defaultdict(lambda: (0, 0.0))
     for name, operator in operators.items():
         count, whole_us = profile[operator]
@@ -214,23 +214,28 @@ def _looked_into(
     return products, profile
 
 
-def _products_of(node: Any, shape: list[int], weights: Mapping[str, list[int]]) -> list[Product]:
-    """``shape`` is of the node's first input."""
+def _products_of(
+    node: Any, shapes: list[list[int]], weights: Mapping[str, list[int]]
+) -> list[Product]:
+    """``shapes`` are of the node's inputs."""
     precision = "fp32" if node.op_type in {*_FP32_PRODUCTS, "Attention"} else "int8"
     if node.op_type in _PRODUCTS:
         K, N = weights[node.input[1]]
         if any(field.name == "transB" and field.i for field in node.attribute):
             K, N = N, K
-        return [Product(precision=precision, batch=1, M=int(np.prod(shape)) // K, K=K, N=N)]
-    if node.op_type in _ATTENTIONS:
-        B, S, H = shape
+        return [Product(precision=precision, batch=1, M=int(np.prod(shapes[0])) // K, K=K, N=N)]
+    if node.op_type in {*_ATTENTIONS, _WITHOUT_WEIGHTS}:
+        B, asking, H = shapes[0]
+        asked = shapes[1][1] if node.op_type == _WITHOUT_WEIGHTS else asking
         heads = next(field.i for field in node.attribute if field.name == "num_heads")
-        K, N = weights[node.input[1]]
-        return [
-            Product(precision=precision, batch=1, M=B * S, K=K, N=N),
-            Product(precision="fp32", batch=B * heads, M=S, K=H // heads, N=S),
-            Product(precision="fp32", batch=B * heads, M=S, K=S, N=H // heads),
+        found = [
+            Product(precision="fp32", batch=B * heads, M=asking, K=H // heads, N=asked),
+            Product(precision="fp32", batch=B * heads, M=asking, K=asked, N=H // heads),
         ]
+        if node.op_type in _ATTENTIONS:
+            K, N = weights[node.input[1]]
+            found.append(Product(precision=precision, batch=1, M=B * asking, K=K, N=N))
+        return found
     if any(word in node.op_type for word in ("MatMul", "Gemm", "Attention", "Conv", "LSTM")):
         raise SystemExit(f"{node.op_type} holds products that this script does not know")
     return []
