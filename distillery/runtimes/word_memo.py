@@ -35,6 +35,7 @@ class WordMemo:
             re.escape(token.content) for token in tokenizer.get_added_tokens_decoder().values()
         )
         self._added = re.compile("|".join(names) or r"(?!)", re.IGNORECASE)
+        self._keeps_capitals = tokenizer.encode("A", add_special_tokens=False).ids != inner
         self._pieces: dict[str, list[int]] = {}
 
     @classmethod
@@ -71,7 +72,13 @@ class WordMemo:
         return found
 
     def _learned(self, word: str) -> list[int]:
-        pieces: list[int] = self._tokenizer.encode(word, add_special_tokens=False).ids
-        if len(word) <= _LONGEST_WORD and len(self._pieces) < _MOST_WORDS:
+        # the longest piece that a word begins with is taken first: a word that is one, is one
+        is_short = len(word) <= _LONGEST_WORD
+        is_normal = self._keeps_capitals or word == word.lower()
+        token = self._tokenizer.token_to_id(word) if is_short and is_normal else None
+        pieces: list[int] = (
+            self._tokenizer.encode(word, add_special_tokens=False).ids if token is None else [token]
+        )
+        if is_short and len(self._pieces) < _MOST_WORDS:
             self._pieces[word] = pieces
         return pieces

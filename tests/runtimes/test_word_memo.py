@@ -28,6 +28,7 @@ def _tokenizer(*, lowercase: bool = True) -> Tokenizer:
 
 
 _TOKENIZER = _tokenizer()
+_CASED = _tokenizer(lowercase=False)
 _MEMO = WordMemo(_TOKENIZER, _LONGEST)
 
 _WORDS = st.sampled_from(
@@ -59,8 +60,15 @@ def test_by_hand(text: str, expected: list[int] | None) -> None:
 
 
 def test_case_is_told_apart_where_the_tokenizer_does() -> None:
-    memo = WordMemo(_tokenizer(lowercase=False), _LONGEST)
+    memo = WordMemo(_CASED, _LONGEST)
     assert memo.ids("card") != memo.ids("Card")
+
+
+@given(st.one_of(st.lists(_WORDS).map("".join), st.text()))
+def test_so_do_words_seen_for_the_first_time(text: str) -> None:
+    for tokenizer in (_TOKENIZER, _CASED):
+        found = WordMemo(tokenizer, _LONGEST).ids(text)
+        assert found is None or found == tokenizer.encode(text).ids
 
 
 def test_other_kinds_are_left_to_the_tokenizer(tmp_path: Path) -> None:
