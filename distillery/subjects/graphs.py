@@ -13,6 +13,8 @@ from distillery.errors import UserError
 
 _TAKEN = ("input_ids", "attention_mask", "token_type_ids")
 _TYPES = (onnx.TensorProto.INT64, onnx.TensorProto.INT32)
+_LOOK_UPS = {"Gather", "GatherBlockQuantized"}
+_THREE_LOOK_UPS = {"EmbedLayerNormalization", "QEmbedLayerNormalization"}
 # what comes out holds the same numbers, or the same rows
 _PASSES_ON = {"Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze", "DequantizeLinear"}
 
@@ -120,10 +122,10 @@ def _vocabulary(graph: Any) -> int | None:
     rows = {tensor.name: tensor.dims[0] for tensor in graph.initializer if tensor.dims}
     ids = {"input_ids"}
     for node in graph.node:
-        if node.op_type == "Gather" and node.input[1] in ids and node.input[0] in rows:
+        if node.op_type in _LOOK_UPS and node.input[1] in ids and node.input[0] in rows:
             return int(rows[node.input[0]])
         # ONNX Runtime's fusion of three lookups: input_ids, segment_ids, word_embedding, ...
-        if node.op_type == "EmbedLayerNormalization" and node.input[0] in ids:
+        if node.op_type in _THREE_LOOK_UPS and node.input[0] in ids:
             return int(rows[node.input[2]]) if node.input[2] in rows else None
         if node.op_type in _PASSES_ON:
             if node.input[0] in ids:

@@ -236,6 +236,45 @@ def test_a_tokenizer_of_another_model(tmp_path: Path) -> None:
     assert "tokenizer.json is no tokenizer" in _refusal(path)
 
 
+def test_a_tokenizer_of_another_model_beside_a_table_of_few_bits(tmp_path: Path) -> None:
+    """Which a session would read beyond its end."""
+    path = tmp_path / "model.onnx"
+    onnx.save(
+        helper.make_model(
+            helper.make_graph(
+                [
+                    helper.make_node(
+                        "GatherBlockQuantized",
+                        ["table", "input_ids", "scales"],
+                        ["embedded"],
+                        domain="com.microsoft",
+                        bits=4,
+                        block_size=16,
+                        gather_axis=0,
+                        quantize_axis=1,
+                    ),
+                    helper.make_node("ReduceMean", ["embedded", "axes"], ["mean"], keepdims=0),
+                ],
+                "few-bits",
+                [helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["B", "S"])],
+                [helper.make_tensor_value_info("mean", TensorProto.FLOAT, ["B", 16])],
+                [
+                    numpy_helper.from_array(np.zeros((_ROWS, 8), dtype=np.uint8), "table"),
+                    numpy_helper.from_array(np.ones((_ROWS, 1), dtype=np.float32), "scales"),
+                    numpy_helper.from_array(np.array([1]), "axes"),
+                ],
+            ),
+            opset_imports=[helper.make_opsetid("", 18), helper.make_opsetid("com.microsoft", 1)],
+            ir_version=10,
+        ),
+        path,
+    )
+    _tokenizer(tmp_path, ids=_ROWS)
+    _ready(path)
+    _tokenizer(tmp_path, ids=_ROWS + 1)
+    assert "token ids up to 30, and the embedding table of model.onnx has 30 rows" in _refusal(path)
+
+
 def test_a_graph_whose_shape_hides_a_constant(tmp_path: Path) -> None:
     """Its axes are free by name, but it was traced with a batch of one."""
     nodes = [
