@@ -61,7 +61,7 @@ class Server:
 
     def call(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Asked again for as long as SQLite is busy, as Prefect's own client does."""
-        until = time.monotonic() + 60
+        until = time.monotonic() + 120
         while (answer := self._call(method, path, body))[0] == HTTPStatus.SERVICE_UNAVAILABLE:
             assert time.monotonic() < until, answer
             time.sleep(0.5)
@@ -77,6 +77,10 @@ class Server:
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
+        except TimeoutError:
+            if method != "GET":  # it may have been carried out
+                raise
+            return HTTPStatus.SERVICE_UNAVAILABLE, "no answer in 30 s"
 
     def wait_until_healthy(self) -> None:
         until = time.monotonic() + 120
