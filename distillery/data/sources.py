@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,10 +54,13 @@ def _load_split(
 ) -> "datasets.Dataset":
     import datasets
 
+    full = _with_rows(files) if kind == "parquet" else files
+    if not full:
+        raise _without_rows(data, split)
     try:
         return datasets.load_dataset(
             kind,
-            data_files={split: files},
+            data_files={split: full},
             split=split,
             cache_dir=cache,
             # 'NA' and 'None' are words and labels, not missing values
@@ -66,9 +70,25 @@ def _load_split(
         if "corresponds to no data" not in str(error):
             raise
         # the loader has no other word for files without rows
-        raise UserError(
-            f"data: split '{split}' of '{data.source}' is empty; it needs rows"
-        ) from error
+        raise _without_rows(data, split) from error
+
+
+def _without_rows(data: Data, split: str) -> UserError:
+    return UserError(f"data: split '{split}' of '{data.source}' is empty; it needs rows")
+
+
+def _with_rows(files: Sequence[str]) -> list[str]:
+    """All Parquet files but those without rows, whose row groups the loader cannot divide."""
+    import pyarrow
+    import pyarrow.parquet
+
+    full = []
+    for file in files:
+        with suppress(pyarrow.ArrowInvalid):  # the loader says what is wrong with it
+            if pyarrow.parquet.read_metadata(file).num_rows == 0:
+                continue
+        full.append(file)
+    return full
 
 
 def _innermost(error: BaseException) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pyarrow.parquet as pq
 import pytest
 
 from distillery import storage
@@ -121,6 +122,17 @@ def test_a_split_without_rows(tmp_path: Path, split: str) -> None:
     }
     folder = _folder(tmp_path, **{**parts, split: []}, suffix=".parquet", features=features)
     assert f"split '{split}' of '{folder}' is empty; it needs rows" in _refusal(folder)
+
+
+def test_a_row_group_without_rows(tmp_path: Path) -> None:
+    """As a filtered table is written, where the loader divides by the group's rows."""
+    folder = _folder(tmp_path, suffix=".parquet")
+    table = pq.read_table(folder / "test.parquet")
+    pq.write_table(table.slice(0, 0), folder / "test-00001.parquet")
+    whole = preparation.load(Data(source=str(folder)))
+    assert len(whole.test) == table.num_rows, "beside files with rows it changes nothing"
+    (folder / "test.parquet").unlink()
+    assert f"split 'test' of '{folder}' is empty; it needs rows" in _refusal(folder)
 
 
 def test_a_label_with_a_single_row(tmp_path: Path) -> None:
