@@ -10,6 +10,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from distillery.export.attention import taken_apart
+
 # each output token depends on the same input token alone
 _TOKEN_WISE = {
     "Add",
@@ -66,7 +68,7 @@ def keep(graph: onnx.GraphProto) -> bool:
             helper.make_node("Gather", [name, index.name], [first], name=first, axis=1)
             for name, first in firsts.items()
         ),
-        *_asked_by_first_token(attention, firsts[hidden], constants, graph),
+        *taken_apart(attention, graph, asking=firsts[hidden]),
         *graph.node[place + 1 :],
     ]
     graph.initializer.append(index)
@@ -74,47 +76,6 @@ def keep(graph: onnx.GraphProto) -> bool:
     graph.node.extend(nodes)
     del graph.value_info[:]  # the shapes from the attention on are others now
     return True
-
-
-def _asked_by_first_token(
-    attention: onnx.NodeProto,
-    first: str,
-    constants: dict[str, onnx.TensorProto],
-    graph: onnx.GraphProto,
-) -> list[onnx.NodeProto]:
-    """The attention as its three products and what comes after them, with one query a row.
-
-    Its weights (H, 3 · H) and biases (3 · H) are taken out of the graph, their parts put in.
-    """
-    hidden, packed_weight, packed_bias, *mask = attention.input
-    parts = {
-        packed: np.split(numpy_helper.to_array(constants[packed]), 3, axis=-1)
-        for packed in (packed_weight, packed_bias)
-    }
-    nodes = []
-    for i, (kind, read) in enumerate((("query", first), ("key", hidden), ("value", hidden))):
-        name = f"{attention.name}_{kind}"
-        tensors = [
-            numpy_helper.from_array(np.ascontiguousarray(parts[packed][i]), f"{name}_{what}")
-            for packed, what in ((packed_weight, "weight"), (packed_bias, "bias"))
-        ]
-        graph.initializer.extend(tensors)
-        weight, bias = (tensor.name for tensor in tensors)
-        nodes += [
-            helper.make_node("MatMul", [read, weight], [f"{name}_product"], name=f"{name}_product"),
-            helper.make_node("Add", [f"{name}_product", bias], [name], name=name),
-        ]
-    asked = helper.make_node(
-        "MultiHeadAttention",
-        [*(f"{attention.name}_{kind}" for kind in ("query", "key", "value")), "", *mask[:1]],
-        list(attention.output),
-        name=attention.name,
-        domain=attention.domain,
-    )
-    asked.attribute.extend(attention.attribute)
-    for packed in (packed_weight, packed_bias):
-        graph.initializer.remove(constants[packed])
-    return [*nodes, asked]
 
 
 def _takes_first_token(node: onnx.NodeProto, constants: dict[str, onnx.TensorProto]) -> bool:

@@ -7,7 +7,7 @@ in interleaved rounds; flips are over 500 texts, one by one, against fp32 (62.7 
 but the second, the last layer still computes every token:
 
     fused, per channel, QInt8              15.8 MB   .51 ms    2.8 % flips   what is done here
-      … cut to the first token             15.8 MB   .38 ms    2.4 %         as fusion.py leaves it
+      … cut to the first token             15.8 MB   .38 ms    2.4 %         after attention
       … 7-bit weights                      15.8 MB   .51 ms    2.6 %         without VNNI
     fused, per tensor, QInt8               15.7 MB   .49 ms   12.0 %
     fused, per channel, QUInt8             15.8 MB   .83 ms    1.6 %         a slower kernel
