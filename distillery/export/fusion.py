@@ -6,7 +6,7 @@ depend on the CPU happen when a session opens the graph on the CPU it runs on.
 Not all that can be fused is the faster for it. Layer norms stay apart from the sums before them,
 since SkipLayerNormalization's CPU kernel is slow: on 12 tokens of width 384 it takes 18.8 µs, Sum
 and LayerNormalization together 3.0 (one thread of an AVX-512 CPU, onnxruntime 1.31.1;
-``benchmarks/layer_norm.py``). In int8 that takes 26 % off the latency of MiniLM's 6 layers, and
+``benchmarks/operators.py``). In int8 that takes 26 % off the latency of MiniLM's 6 layers, and
 31 % off a batch of 32. Biases stay with their products, whose int8 kernel adds them on the way.
 
 Besides, the last layer is left to compute the first token alone (``first_token``).
