@@ -271,7 +271,9 @@ class Candidate(Noun):
         description="Digest of the candidate it was made from: int8 from fp32."
     )
     label_names: tuple[str, ...]
-    fused_operators: dict[str, int] = Field(default_factory=dict)
+    fused_operators: dict[str, int] = Field(
+        default_factory=dict, description="Of each kind, as fusion recognized them in fp32."
+    )
     parities: tuple[Parity, ...] = Field(
         default=(), description="One a step, from PyTorch to this graph."
     )
